@@ -1,0 +1,70 @@
+"""The way in: hooks go through the sieve first, everything else to the CLI; here errors become exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> int:
+    """Run the command line of this process and return its exit code, as the contract lists them."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["hook"] and len(arguments) > 1:
+        from ics_guard.sieve import surely_nothing  # noqa: PLC0415 - the hot path imports nothing else
+
+        if surely_nothing(arguments[1], arguments[2:]):
+            return 0
+    try:
+        from ics_guard.cli import run  # noqa: PLC0415 - cold from here on
+
+        return run(arguments)
+    except KeyboardInterrupt:
+        return _say("interrupted", "interrupted; nothing is half done", "run the same command again", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the last net: known errors have their code, the rest are our bugs
+        from ics_guard.errors import IcsGuardError  # noqa: PLC0415
+
+        if isinstance(error, IcsGuardError):
+            return _say(error.code, error.message, error.fix, error.exit_code)
+        show = getattr(error, "show", None)
+        if show and hasattr(error, "format_message"):  # what Typer raises for a command line it cannot read
+            if "--json" in arguments:
+                return _say("usage", error.format_message(), "ics-guard --help", 2)
+            show()
+            return int(getattr(error, "exit_code", 2))
+        return _our_bug(error)
+
+
+def _say(code: str, message: str, fix: str, exit_code: int) -> int:
+    if "--json" in sys.argv or "json" in sys.argv[1:]:
+        import json  # noqa: PLC0415 - cold path
+
+        document = {"schema_version": 1, "error": {"code": code, "message": message, "fix": fix}}
+        sys.stdout.write(json.dumps(document) + "\n")
+    else:
+        mend = f"\n  do: {fix}" if fix else ""
+        sys.stderr.write(f"ics-guard: {_printable(message)}{_printable(mend)}\n")
+    return exit_code
+
+
+def _printable(text: str) -> str:
+    """File names can hold anything: no control character but the line end reaches the terminal."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "backslashreplace").decode() for c in text
+    )
+
+
+def _our_bug(error: Exception) -> int:
+    import tempfile  # noqa: PLC0415 - cold path
+    import traceback  # noqa: PLC0415
+
+    with tempfile.NamedTemporaryFile("w", prefix="ics-guard-", suffix=".log", delete=False) as log:
+        log.write("".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace").decode())
+    fix = f"please report it with {log.name}"
+    return _say("bug", f"this is a bug in ics-guard ({type(error).__name__}); nothing passed because of it", fix, 70)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"""Backup and drill of one or more sources: image, store, restore from the stored bytes, and only then call it verified.
+
+The order makes half-made things invisible: everything happens in scratch and under the store's incoming folder; the
+drill runs before anything is published; metadata is published before the image, so that an image never stands alone;
+the ledger comes last, and `adopt` enters what a kill left between the two.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import apsw
+
+from ics_guard import git, known, ledger
+from ics_guard.compression import pack
+from ics_guard.config import Source
+from ics_guard.drill import DrillResult, drill_stream, record_drill
+from ics_guard.errors import BackupError, SourceError
+from ics_guard.model import Backup, BackupKind, BackupRecord, Incoming, StoredFile
+from ics_guard.project import TOOL, Project, utc_now
+from ics_guard.salvage import salvage
+from ics_guard.sources.sqlite import rawfile
+from ics_guard.sources.sqlite.checks import integrity_errors
+from ics_guard.sources.sqlite.facts import read_facts
+from ics_guard.sources.sqlite.holders import find_holders
+from ics_guard.sources.sqlite.image import roll_back_hot_journal, take_image
+
+_ORPHAN_AGE = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class BackupResult:
+    """One verified backup; `reused` when a current one was there already and nothing was written."""
+
+    record: BackupRecord
+    reused: bool
+
+
+class _NotVerifiedError(Exception):
+    """The drill of what was just stored failed; nothing of it is visible."""
+
+    def __init__(self, findings: tuple[str, ...]) -> None:
+        super().__init__("; ".join(findings))
+
+
+def back_up(project: Project, sources: tuple[Source, ...], *, full: bool = False) -> tuple[BackupResult, ...]:
+    """Given sources, make sure that each has a verified backup of its present state, and return these.
+
+    `full` takes a new image even where nothing changed. Raise `SourceError`, `StoreError` or `BackupError`: the
+    backups of the sources before the failing one stand.
+    """
+    adopt(project)
+    records = ledger.records(ledger.read(project.store), project.store)
+    set_id = secrets.token_hex(4)
+    results = []
+    for source in sources:
+        current = None if full else current_backup(project, source, records)
+        if current:
+            results.append(BackupResult(current, reused=True))
+        else:
+            results.append(BackupResult(take_backup(project, source, BackupKind.BACKUP, set_id), reused=False))
+    return tuple(results)
+
+
+def current_backup(project: Project, source: Source, records: tuple[BackupRecord, ...]) -> BackupRecord | None:
+    """Given a source, return its newest verified backup if that is fresh by policy and nothing was written since."""
+    mine = [r for r in records if r.backup.source == source.name and r.backup.env == project.environment.name]
+    newest = next((r for r in mine if r.verified_at and r.backup.kind is BackupKind.BACKUP), None)
+    policy = project.environment.policy
+    if (
+        newest is None
+        or not newest.files_present
+        or project.began - newest.backup.imaged_at >= policy.rpo
+        or (newest.verified_at and project.began - newest.verified_at >= policy.redrill)
+        or not newest.backup.fingerprint
+    ):
+        return None
+    path = project.source_path(source)
+    if git.is_tracked(project.repository, path):
+        return None
+    return newest if rawfile.fingerprint(path) == newest.backup.fingerprint else None
+
+
+def take_backup(
+    project: Project, source: Source, kind: BackupKind, set_id: str, *, watched: bool = False
+) -> BackupRecord:
+    """Given a source, image, store and drill it, and return the verified backup.
+
+    The runbook's failure handling: a failed drill is retried once, at once; then disk space, permissions and the
+    live database are looked at, and what was found is in the error. `watched`: this process has the database open.
+    """
+    path = project.source_path(source)
+    _refuse_tracked(project, path)
+    for attempt in (1, 2):
+        try:
+            return _attempt(project, source, path, kind, set_id, watched=watched)
+        except _NotVerifiedError as failure:
+            project.progress.note(f"the backup of {source.name} did not pass its drill: {failure}")
+            if attempt == 1:
+                project.progress.note("retrying at once")
+                continue
+            raise _diagnose(project, source, path, str(failure), watched=watched) from failure
+        except SourceError as error:
+            if error.code != "hot-journal" or attempt == 2 or watched:  # noqa: PLR2004 - the second attempt
+                raise
+            _play_back_journal(project, source, path)
+    raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+def adopt(project: Project) -> None:
+    """Enter backups that are whole in the store but not in the ledger, as a kill between the two leaves them.
+
+    Metadata without an image, older than an hour, is what an interrupted publication leaves: it is removed.
+    """
+    entries, faults = ledger.load(project.store)
+    entered = {entry.data["backup"]["id"] for entry in entries if entry.event == "backup"}
+    for key in () if faults else project.store.keys("sqlite/"):
+        if not key.endswith(".json"):
+            continue
+        with project.store.open(key) as stream:
+            backup = ledger.decode_backup(json.loads(stream.read()))
+        if backup.id in entered:
+            continue
+        if ledger.files_present(project.store, backup):
+            if backup.env == project.environment.name and utc_now() - backup.imaged_at > _ORPHAN_AGE / 60:
+                project.record("backup", backup.source, {"backup": ledger.encode_backup(backup), "adopted": True})
+        elif utc_now() - backup.imaged_at > _ORPHAN_AGE:
+            project.store.delete(key)
+
+
+def backup_id(stem: str, kind: BackupKind, at: datetime, taken: int) -> str:
+    """Given a database's stem, return the runbook's name in UTC, with a suffix from the second on."""
+    label = {BackupKind.BACKUP: "", BackupKind.SAFETY: ".pre_restore", BackupKind.SALVAGE: ".salvage"}[kind]
+    return f"{stem}{label}_{at:%Y%m%d_%H%M%S}" + (f"_{taken + 1}" if taken else "")
+
+
+def _attempt(
+    project: Project, source: Source, path: Path, kind: BackupKind, set_id: str, *, watched: bool
+) -> BackupRecord:
+    began = time.monotonic()
+    size = path.stat().st_size if path.exists() else 0
+    project.progress.start(f"imaging {source.name}", 0, _expected_seconds(size))
+    with project.scratch() as scratch:
+        image = scratch / "image.db"
+        _preflight_space(scratch, size)
+        before = "" if watched else _settled_fingerprint(path)
+        imaged_at = utc_now()
+        take_image(path, image, watched=watched)
+        unmoved = before if before and rawfile.fingerprint(path) == before else ""
+        try:
+            facts = read_facts(image, source.unchecked)
+        except apsw.Error as error:
+            raise _NotVerifiedError((f"the image cannot be read: {error}",)) from error
+        for taken in range(1000):
+            name = backup_id(path.resolve().stem, kind, imaged_at, taken)
+            key = f"sqlite/{name}.db.zst"
+            if project.store.size(key) is None and project.store.size(f"{key}.json") is None:
+                break
+        commit, describe = project.commit
+        with project.store.writing(key) as incoming:
+            project.progress.start(f"storing {source.name}", image.stat().st_size)
+            with image.open("rb") as stream:
+                packed = pack(stream, incoming.stream, project.progress.advance)
+            stored_seconds = time.monotonic() - began
+            backup = Backup(
+                id=name,
+                set=set_id,
+                source=source.name,
+                env=project.environment.name,
+                kind=kind,
+                imaged_at=imaged_at,
+                files=(
+                    StoredFile(
+                        key,
+                        "image",
+                        packed.stored_sha256,
+                        packed.stored_bytes,
+                        packed.content_sha256,
+                        packed.content_bytes,
+                    ),
+                ),
+                facts=facts,
+                fingerprint=unmoved,
+                origin=str(path),
+                commit=commit,
+                describe=describe,
+                operator=project.operator,
+                seconds=round(stored_seconds, 3),
+                tool=TOOL,
+            )
+            image.unlink()
+            project.progress.start(f"drilling {source.name}", packed.content_bytes)
+            with incoming.reread() as stream:
+                result = drill_stream(project, backup, stream, scratch / "drill.db", source.unchecked)
+            if not result.ok:
+                raise _NotVerifiedError(tuple(f"{c.name}: {c.detail}" for c in result.checks if not c.ok))
+            _publish(project, backup, incoming)
+    return _enter(project, backup, result, path)
+
+
+def _publish(project: Project, backup: Backup, incoming: Incoming) -> None:
+    metadata = json.dumps(ledger.encode_backup(backup), indent=1, sort_keys=True).encode() + b"\n"
+    if not (project.store.create(ledger.metadata_key(backup), metadata) and incoming.publish()):
+        raise BackupError(
+            "name-taken",
+            f"another backup took the name {backup.id} at the same moment",
+            "run the same command again",
+        )
+
+
+def _enter(project: Project, backup: Backup, result: DrillResult, path: Path) -> BackupRecord:
+    entry = project.record("backup", backup.source, {"backup": ledger.encode_backup(backup)})
+    record_drill(project, result)
+    known.remember_source(project.repository.common_dir, project.environment.name, backup.source, path)
+    return BackupRecord(backup, utc_now(), round(result.seconds, 3), True, True, entry.seq)
+
+
+def _settled_fingerprint(path: Path) -> str:
+    rawfile.read_header(path)
+    rawfile.settle()
+    return rawfile.fingerprint(path)
+
+
+def _refuse_tracked(project: Project, path: Path) -> None:
+    if path.exists() and git.is_tracked(project.repository, path):
+        raise SourceError(
+            "source-tracked",
+            f"{path} is tracked by git: git rewrites it on checkout, stash and merge, even while hooks run, "
+            "so what is backed up may not be your data",
+            f"git rm --cached -- {path} && echo '/{path.name}' >> {path.parent / '.gitignore'}",
+        )
+
+
+def _play_back_journal(project: Project, source: Source, path: Path) -> None:
+    """An application died in the middle of a transaction: keep every byte, then let SQLite roll it back."""
+    if holders := find_holders(path):
+        names = ", ".join(f"{holder.command} (pid {holder.pid})" for holder in holders)
+        raise SourceError("hot-journal-held", f"{path} has an unfinished transaction, and {names} holds it", "stop it")
+    project.progress.note(f"{source.name} was left in the middle of a transaction: keeping a salvage, rolling it back")
+    kept = salvage(project, source, path)
+    roll_back_hot_journal(path)
+    project.record("recovered", source.name, {"path": str(path), "salvage": kept.id, "why": "hot journal rolled back"})
+
+
+def _diagnose(project: Project, source: Source, path: Path, findings: str, *, watched: bool) -> BackupError:
+    """Say what the runbook asks to look at, in the order in which it helps: the live data, the disk, permissions."""
+    try:
+        with project.scratch() as scratch:
+            image = scratch / "look.db"
+            take_image(path, image, watched=watched)
+            errors = integrity_errors(image, source.unchecked)
+    except (apsw.Error, SourceError, OSError) as error:
+        errors = (str(error),)
+    if errors:
+        return BackupError(
+            "source-damaged",
+            f"the live database {path} is itself damaged, so no backup of it can be verified: {'; '.join(errors[:3])}",
+            f"ics-guard restore latest --source {source.name}   (a salvage of the damaged files is kept)",
+        )
+    usage = shutil.disk_usage(project.repository.common_dir)
+    return BackupError(
+        "drill-failed",
+        f"the backup of {source.name} failed its drill twice: {findings}. Disk: {usage.free / 2**20:.0f} MiB free in "
+        f"{project.repository.common_dir}; store: {project.store.location}",
+        "check that disk (dmesg, smartctl), then run `ics-guard backup` again; do not migrate before it passes",
+    )
+
+
+def _preflight_space(scratch: Path, size: int) -> None:
+    """Image, stored copy and drilled copy are not on disk together: at most two of them are, plus the stored one."""
+    free = shutil.disk_usage(scratch).free
+    if free < size * 1.1:
+        raise BackupError(
+            "scratch-full",
+            f"a backup needs about {size * 1.1 / 2**20:.0f} MiB of scratch space in {scratch.parent}, and "
+            f"{free / 2**20:.0f} MiB are free",
+            "free some disk space and try again",
+        )
+
+
+def _expected_seconds(size: int) -> float:
+    """Image, zstd and drill together move about 80 MB a second on a small machine."""
+    return size / 80e6

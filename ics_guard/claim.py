@@ -1,0 +1,92 @@
+"""Temporary files and folders that say whether their maker is still alive, so that the next command can clear up.
+
+A maker holds `flock` on what it makes. The kernel drops the lock when the process ends, however it ends; nothing
+depends on process ids, which are reused and mean nothing to another machine or container.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+LOCK_NAME = ".claimed"
+"""The file inside a claimed folder that carries the lock."""
+
+
+def claim_file(folder: Path) -> tuple[int, Path]:
+    """Given a folder, return a new locked file in it, as open descriptor and path. Raise OSError if it cannot be."""
+    while True:
+        path = folder / secrets.token_hex(8)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
+        if os.fstat(descriptor).st_nlink:  # a sweeper may have come between open and flock
+            return descriptor, path
+        os.close(descriptor)
+
+
+@contextmanager
+def claimed_folder(parent: Path) -> Iterator[Path]:
+    """Given a parent folder (made if needed, 0700), yield a new private folder in it, and remove it afterwards."""
+    parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sweep(parent)
+    folder = parent / secrets.token_hex(8)
+    folder.mkdir(mode=0o700)
+    descriptor = os.open(folder / LOCK_NAME, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
+
+
+def sweep(parent: Path) -> int:
+    """Given a folder of claimed files and folders, remove those whose maker is gone; return how many that were."""
+    removed = 0
+    for path in sorted(parent.iterdir()) if parent.is_dir() else []:
+        lock = path / LOCK_NAME if path.is_dir() else path
+        if _is_claimed(lock):
+            continue
+        with suppress(OSError):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+            removed += 1
+    return removed
+
+
+def _is_claimed(lock: Path) -> bool:
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return lock.name == LOCK_NAME and _is_recent(lock.parent)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _is_recent(folder: Path, seconds: float = 60.0) -> bool:
+    """A folder without its lock file yet is being made right now, or its maker died within that instant."""
+    import time  # noqa: PLC0415 - cold path
+
+    try:
+        return time.time() - folder.stat().st_mtime < seconds
+    except OSError:
+        return True

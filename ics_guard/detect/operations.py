@@ -1,0 +1,148 @@
+"""What a reader finds in a file before it is a change: operations, how two lists of them differ, what they leave."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ics_guard.detect.rules import RULES
+from ics_guard.model import Change, Effect, Kind, Severity
+
+_ON_NEW_TABLE = frozenset(
+    "create_unique_index add_constraint set_not_null add_required_column alter_table create_policy".split()
+)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing done to a schema. `canonical` is its meaning as text: equal text, equal operation.
+
+    `table` is the table it works on, where that is another thing than `object`. `detail` is added to the reason.
+    `before` is the meaning of the operation that this one took the place of.
+    """
+
+    rule: str
+    operation: str
+    object: str
+    canonical: str
+    line: int
+    column: int
+    effects: tuple[Effect, ...] = ()
+    table: str = ""
+    detail: str = ""
+    before: str = ""
+
+    @property
+    def severity(self) -> Severity:
+        """What the rule says."""
+        return RULES[self.rule].severity
+
+
+def compare(before: Sequence[Operation], after: Sequence[Operation], *, removed: str, changed: str) -> list[Operation]:
+    """Given the operations of two versions of a file, return what the edit means, in the order of the file.
+
+    Order and repetition of equal operations in another place mean nothing. An operation that is gone comes out under
+    the rule `removed`; one that went and came back in another form under `changed`, unless the new form is worse.
+    """
+    known = {operation.canonical for operation in before}
+    added = [
+        replace(operation, effects=()) if operation.canonical in known else operation
+        for operation in _surplus(after, before)
+    ]
+    gone = defaultdict(list)
+    for operation in _surplus(before, after):
+        gone[operation.operation, operation.object].append(operation)
+    result = []
+    for operation in added:
+        old = gone[operation.operation, operation.object]
+        if old:
+            result.append(_edited(old.pop(0), operation, changed))
+        else:
+            result.append(operation)
+    for rest in gone.values():
+        result += [
+            replace(old, rule=removed, canonical=f"removed: {old.canonical}", effects=(), detail="") for old in rest
+        ]
+    return result
+
+
+def _surplus(these: Sequence[Operation], those: Sequence[Operation]) -> list[Operation]:
+    spare = Counter(operation.canonical for operation in those)
+    result = []
+    for operation in these:
+        if spare[operation.canonical]:
+            spare[operation.canonical] -= 1
+        else:
+            result.append(operation)
+    return result
+
+
+def _edited(old: Operation, new: Operation, changed: str) -> Operation:
+    rule = new.rule if new.severity.rank < RULES[changed].severity.rank else changed
+    return replace(new, rule=rule, before=old.canonical, effects=())
+
+
+def settle(operations: Iterable[Operation]) -> list[Operation]:
+    """Given the operations of one edit in order, return them judged together.
+
+    What would need checking of existing rows needs none on a table that is new in the same edit. Effects are kept
+    only where nothing else in the edit says the opposite (a table rebuilt under its old name leaves no trace).
+    """
+    judged, new_tables = [], set[str]()
+    for operation in operations:
+        prefix, _, name = operation.rule.partition(".")
+        if name in _ON_NEW_TABLE and operation.table in new_tables:
+            judged.append(replace(operation, rule=f"{prefix}.on_new_table"))
+        else:
+            judged.append(operation)
+        if name == "create_table":
+            new_tables.add(operation.object)
+    sides = defaultdict(set)
+    for operation in judged:
+        for effect in operation.effects:
+            sides[effect.object].add(effect.present)
+    unsure = {name for name, seen in sides.items() if len(seen) > 1}
+    moved = {name.removeprefix("table:") for name, seen in sides.items() if name.startswith("table:") and False in seen}
+    return [
+        replace(
+            operation,
+            effects=()
+            if operation.table in moved
+            else tuple(effect for effect in operation.effects if _holds(effect, unsure, moved)),
+        )
+        for operation in judged
+    ]
+
+
+def _holds(effect: Effect, unsure: set[str], moved: set[str]) -> bool:
+    kind, _, name = effect.object.partition(":")
+    return effect.object not in unsure and not (kind == "column" and name.rpartition(".")[0] in moved)
+
+
+def to_change(operation: Operation, path: str, kind: Kind, revision: str | None = None) -> Change:
+    """Given an operation and where it was found, return the change."""
+    rule = RULES[operation.rule]
+    reason = f"{rule.reason} {operation.detail}".rstrip()
+    meaning = "\n".join((revision or "", operation.before, operation.canonical))
+    return Change(
+        path=path,
+        line=operation.line,
+        column=operation.column,
+        kind=kind,
+        rule=operation.rule,
+        operation=operation.operation,
+        object=operation.object,
+        severity=rule.severity,
+        reason=reason,
+        digest=hashlib.sha256(meaning.encode("utf-8", "surrogatepass")).hexdigest(),
+        revision=revision,
+        effects=operation.effects,
+    )
+
+
+def unreadable(before: bytes | None, after: bytes | None, line: int = 1) -> Operation:
+    """Given contents of which one could not be read, return the operation that says so."""
+    digest = hashlib.sha256(b"\0".join((before or b"", after or b""))).hexdigest()
+    return Operation("unreadable", "unreadable", "", f"unreadable: {digest}", line, 1)

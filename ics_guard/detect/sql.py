@@ -1,0 +1,57 @@
+"""SQL files: two versions to operations."""
+
+from __future__ import annotations
+
+import re
+
+from ics_guard.detect.operations import Operation, compare, settle, unreadable
+from ics_guard.detect.rules import RULES
+from ics_guard.detect.sql_columns import with_columns
+from ics_guard.detect.sql_read import read_statement
+from ics_guard.detect.sql_split import split
+from ics_guard.detect.text import decode
+from ics_guard.model import Severity
+
+_DOWN_FILE = re.compile(r"(?:^|[/._-])(?:down|undo|rollback|revert)\.sql$|(?:^|/)U\d[^/]*__[^/]*\.sql$", re.IGNORECASE)
+
+
+def read_sql(text: str, *, down: bool = False) -> list[Operation]:
+    """Given SQL text, return the operations of its statements; with `down`, those of its rollback sections."""
+    return [operation for statement in split(text) if statement.down is down for operation in read_statement(statement)]
+
+
+def detect_sql(path: str, before: bytes | None, after: bytes | None) -> list[Operation]:
+    """Given both versions of a SQL file, return the operations that the edit means."""
+    old, new = decode(before or b""), decode(after or b"")
+    if old is None or new is None:
+        return [unreadable(before, after), *(settle(read_sql(new)) if new else [])]
+    old_up, new_up = read_sql(old), read_sql(new)
+    old_down, new_down = read_sql(old, down=True), read_sql(new, down=True)
+    if _DOWN_FILE.search(path):
+        old_up, new_up, old_down, new_down = [], [], [*old_up, *old_down], [*new_up, *new_down]
+    if after is None:
+        return deleted([*old_up, *old_down])
+    return edited(old_up, new_up) + _rollback(old_down, new_down, known=before is not None, alone=not new_up)
+
+
+def edited(old: list[Operation], new: list[Operation]) -> list[Operation]:
+    """Given the operations of two versions of a text, return what the edit means."""
+    return settle(with_columns(compare(old, new, removed="sql.statement_removed", changed="sql.statement_changed")))
+
+
+def deleted(old: list[Operation]) -> list[Operation]:
+    """Given the operations of a file that is gone, return the one that its deletion is; none if it held no DDL."""
+    gone = [operation for operation in old if RULES[operation.rule].severity is not Severity.NOTICE]
+    if not gone:
+        return []
+    meaning = "deleted: " + "; ".join(sorted(operation.canonical for operation in gone))
+    return [Operation("sql.file_deleted", "delete_file", gone[0].object, meaning, gone[0].line, gone[0].column)]
+
+
+def _rollback(old: list[Operation], new: list[Operation], *, known: bool, alone: bool) -> list[Operation]:
+    changed = compare(old, new, removed="sql.statement_removed", changed="sql.statement_changed")
+    if not changed or not (known or alone):
+        return []
+    rule = "sql.rollback_changed" if known else "sql.rollback_added"
+    meaning = "rollback: " + "; ".join(operation.canonical for operation in changed)
+    return [Operation(rule, "rollback", changed[0].object, meaning, changed[0].line, changed[0].column)]

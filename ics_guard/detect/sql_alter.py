@@ -1,0 +1,149 @@
+"""The actions of one ALTER TABLE, each by its leading words: the same reading for every dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from ics_guard.detect.sql_names import name_at, skip, top_level
+from ics_guard.detect.sql_scan import Token
+from ics_guard.model import Effect
+
+Action = tuple[str, str, str, tuple[Effect, ...]]
+"""Rule, operation, object and effects."""
+
+_Reader = Callable[[str, Sequence[Token], tuple[str, ...]], Action]
+
+_CONSTRAINT = frozenset("constraint primary unique foreign check exclude fulltext spatial index key not".split())
+_FILLED = frozenset("default generated identity autoincrement auto_increment serial bigserial smallserial as".split())
+
+
+def actions(table: str, tokens: Sequence[Token]) -> list[tuple[Action, str]]:
+    """Given a table's name and the tokens after it in ALTER TABLE, return each action with its meaning as text."""
+    result, verb = [], ""
+    for part in top_level(tokens):
+        words = tuple(token.norm for token in part)
+        if words[:1] == ("with",) and words[1:2] in (("check",), ("nocheck",)):  # T-SQL
+            part, words = part[2:], words[2:]
+        if words and words[0] not in _VERBS and verb in ("add", "drop"):  # T-SQL: ADD a int, b int
+            words = (verb, *words)
+            part = (part[0]._replace(kind="word", text=verb, norm=verb), *part)
+        verb = words[0] if words else ""
+        inner = _parenthesised(part) if verb in ("add", "drop", "modify") else ()
+        for piece in top_level(inner) or [part]:
+            piece = (*part[:1], *piece) if inner else piece  # noqa: PLW2901 - one column of ADD (a int, b int)
+            meaning = " ".join(token.norm for token in piece)
+            result.append((_action(table, piece, tuple(token.norm for token in piece)), meaning))
+    return result
+
+
+def _parenthesised(part: Sequence[Token]) -> Sequence[Token]:
+    index = 2 if len(part) > 1 and part[1].norm in ("column", "columns") else 1
+    return part[index + 1 : -1] if len(part) > index and part[index].norm == "(" and part[-1].norm == ")" else ()
+
+
+def _action(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
+    reader = _VERBS.get(words[0]) if words else None
+    return reader(table, tokens, words) if reader else ("sql.alter_table", "alter_table", table, ())
+
+
+def _add(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
+    if words[1:2] == ("partition",):
+        return "sql.alter_table", "alter_table", table, ()
+    if words[1:2] and words[1] in _CONSTRAINT and "(" in words[2:]:
+        return _add_constraint(table, tokens, words)
+    name, index = name_at(tokens, skip(words, 1, "column", "if", "not", "exists"))
+    if not name:
+        return "sql.alter_table", "alter_table", table, ()
+    rest = words[index:]
+    required = "not" in rest and "null" in rest[rest.index("not") + 1 : rest.index("not") + 2] or "primary" in rest
+    rule = "add_required_column" if required and not _FILLED.intersection(rest) else "add_column"
+    return f"sql.{rule}", "add_column", f"{table}.{name}", (Effect(f"column:{table}.{name}", True),)
+
+
+def _add_constraint(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
+    kind = words[1]
+    if kind in ("index", "key", "fulltext", "spatial"):
+        name, _ = name_at(tokens, 3 if words[2:3] in (("index",), ("key",)) else 2)
+        return "sql.create_index", "create_index", name or table, ()
+    name = name_at(tokens, skip(words, 2, "if", "not", "exists"))[0] if kind == "constraint" else ""
+    return "sql.add_constraint", "add_constraint", f"{table}.{name}" if name else table, ()
+
+
+def _drop(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
+    kind = words[1] if len(words) > 1 and tokens[1].kind == "word" else "column"
+    if kind in ("constraint", "primary", "foreign", "check"):
+        name, _ = name_at(tokens, skip(words, 2, "key", "if", "exists"))
+        return "sql.drop_constraint", "drop_constraint", f"{table}.{name}" if name else table, ()
+    if kind in ("index", "key"):
+        name, _ = name_at(tokens, skip(words, 2, "if", "exists"))
+        return "sql.drop_index", "drop_index", name, (Effect(f"index:{name}", False),)
+    if kind == "partition":
+        return "sql.drop_partition", "drop_partition", table, ()
+    name, _ = name_at(tokens, skip(words, 1, "column", "if", "exists"))
+    if not name:
+        return "sql.alter_table", "alter_table", table, ()
+    return "sql.drop_column", "drop_column", f"{table}.{name}", (Effect(f"column:{table}.{name}", False),)
+
+
+def _alter(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
+    if words[1:2] in (("index",), ("constraint",), ("check",)):
+        return "sql.alter_table", "alter_table", table, ()
+    name, index = name_at(tokens, skip(words, 1, "column", "if", "exists"))
+    column, rest = f"{table}.{name}", words[index:]
+    if rest[:1] in (("type",),) or rest[:3] == ("set", "data", "type"):
+        return "sql.alter_type", "alter_type", column, ()
+    if rest[:3] == ("set", "not", "null"):
+        return "sql.set_not_null", "alter_column", column, ()
+    if rest[:2] in (("set", "default"), ("drop", "default"), ("drop", "not")):
+        return "sql.relax_column", "alter_column", column, ()
+    if rest and rest[0] not in ("set", "drop", "add", "reset", "restart"):  # T-SQL: ALTER COLUMN x varchar(10) NOT NULL
+        return "sql.alter_type", "alter_type", column, ()
+    return "sql.alter_table", "alter_column", column, ()
+
+
+def _modify(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
+    name, index = name_at(tokens, skip(words, 1, "column", "if", "exists"))
+    new, _ = name_at(tokens, index) if words[0] == "change" else (name, index)
+    effects = (Effect(f"column:{table}.{name}", False), Effect(f"column:{table}.{new}", True)) if new != name else ()
+    return "sql.alter_type", "alter_type", f"{table}.{name}", effects
+
+
+def _rename(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
+    if words[1:2] in (("to",), ("as",)):
+        new, _ = name_at(tokens, 2)
+        new = f"{table.rpartition('.')[0]}.{new}" if "." in table and "." not in new else new
+        return (
+            "sql.rename_table",
+            "rename_table",
+            table,
+            (Effect(f"table:{table}", False), Effect(f"table:{new}", True)),
+        )
+    if words[1:2] in (("constraint",), ("index",), ("key",)):
+        return "sql.alter_table", "alter_table", table, ()
+    old, index = name_at(tokens, skip(words, 1, "column", "if", "exists"))
+    new, _ = name_at(tokens, skip(words, index, "to"))
+    if not new:  # MySQL: RENAME other
+        effects = (Effect(f"table:{table}", False), Effect(f"table:{old}", True))
+        return "sql.rename_table", "rename_table", table, effects
+    effects = (Effect(f"column:{table}.{old}", False), Effect(f"column:{table}.{new}", True))
+    return "sql.rename_column", "rename_column", f"{table}.{old}", effects
+
+
+def _owner(table: str, _tokens: Sequence[Token], _words: tuple[str, ...]) -> Action:
+    return "sql.privilege", "alter_owner", table, ()
+
+
+_VERBS: Mapping[str, _Reader | None] = {
+    "add": _add,
+    "drop": _drop,
+    "alter": _alter,
+    "modify": _modify,
+    "change": _modify,
+    "rename": _rename,
+    "owner": _owner,
+    **dict.fromkeys(
+        "set reset enable disable force no validate attach detach cluster inherit replica engine convert comment split "
+        "auto_increment switch rebuild merge exchange partition order default character collate row_format".split(),
+        None,
+    ),
+}

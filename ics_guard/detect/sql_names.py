@@ -1,0 +1,74 @@
+"""Names of objects in a token stream, in the spelling of effects: lower case, without quotes and default schemas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ics_guard.detect.sql_scan import Token
+
+_DEFAULT_SCHEMAS = ("public.", "dbo.", "main.")
+_NAMING = ("word", "name", "template", "string")
+_TEXT_QUOTES = "\"`[]'"
+
+
+def plain(name: str) -> str:
+    """Given a name as written, perhaps with a schema, return it as effects spell it."""
+    name = name.lower()
+    for schema in _DEFAULT_SCHEMAS:
+        name = name.removeprefix(schema)
+    return name
+
+
+def name_at(tokens: Sequence[Token], index: int) -> tuple[str, int]:
+    """Given tokens and where a dotted name may begin, return the name and the index after it ("" if there is none)."""
+    parts = []
+    while index < len(tokens) and tokens[index].kind in _NAMING:
+        part = tokens[index].text
+        while index + 1 < len(tokens) and _glued(tokens, index):  # prefix_{{ name }} is one name
+            index += 1
+            part += tokens[index].text
+        parts.append(part.strip(_TEXT_QUOTES))
+        index += 1
+        if index >= len(tokens) or tokens[index].norm != ".":
+            break
+        index += 1
+    return plain(".".join(parts)), index
+
+
+def _glued(tokens: Sequence[Token], index: int) -> bool:
+    near, far = tokens[index], tokens[index + 1]
+    touching = near.start + len(near.text) == far.start
+    return touching and "template" in (near.kind, far.kind) and far.kind in (*_NAMING, "number")
+
+
+def names(tokens: Sequence[Token], index: int) -> tuple[list[str], int]:
+    """Given tokens and where a comma-separated list of names begins, return the names and the index after them."""
+    result = []
+    while True:
+        name, index = name_at(tokens, index)
+        if name:
+            result.append(name)
+        if not name or index >= len(tokens) or tokens[index].norm != ",":
+            return result, index
+        index += 1
+
+
+def skip(words: Sequence[str], index: int, *phrase: str) -> int:
+    """Given words and an index, return the index after those of `phrase` that stand there, in this order."""
+    for word in phrase:
+        if words[index : index + 1] == (word,):
+            index += 1
+    return index
+
+
+def top_level(tokens: Sequence[Token]) -> list[tuple[Token, ...]]:
+    """Given tokens, return them cut at the commas that stand outside of parentheses."""
+    parts, current, depth = [], list[Token](), 0
+    for token in tokens:
+        depth += (token.norm in "([" and token.kind == "op") - (token.norm in ")]" and token.kind == "op")
+        if token.norm == "," and depth <= 0:
+            parts.append(tuple(current))
+            current = []
+        else:
+            current.append(token)
+    return [part for part in (*parts, tuple(current)) if part]

@@ -1,0 +1,166 @@
+"""What a migration says in SQLAlchemy's words: columns, types, names, and SQL put together from pieces."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ics_guard.detect.python_tree import Module, dotted
+
+_SIZES = {"smallinteger": 1, "smallint": 1, "integer": 2, "int": 2, "biginteger": 3, "bigint": 3}
+_STRINGS = frozenset("string varchar unicode nvarchar char nchar text unicodetext clob mediumtext longtext autostring".split())
+_UNLIMITED = frozenset("text unicodetext clob mediumtext longtext".split())
+_FRACTIONS = frozenset("float double double_precision real numeric decimal".split())
+_INSTANTS = frozenset("datetime timestamp".split())
+_WRAPPERS = frozenset("text DDL dedent cleandoc bindparams strip lstrip rstrip format columns quoted_name f".split())
+_FILLERS = frozenset("Computed Identity".split())
+_UNSAFE = re.compile(r"[{}'\"\n]")
+
+
+@dataclass
+class Scope:
+    """What names stand for at one point of a function: expressions, and for batch operations their table."""
+
+    module: Module
+    names: dict[str, ast.expr] = field(default_factory=dict)
+    batches: dict[str, str] = field(default_factory=dict)
+
+    def inner(self, names: Mapping[str, ast.expr], batches: Mapping[str, str]) -> Scope:
+        """The scope inside a function that is called from here with these arguments."""
+        return Scope(self.module, dict(names), dict(batches))
+
+    def resolve(self, node: ast.expr) -> ast.expr:
+        """The expression that a name stands for, or the node itself."""
+        for _ in range(20):
+            if not isinstance(node, ast.Name):
+                break
+            found = self.names.get(node.id, self.module.constants.get(node.id))
+            if found is None or found is node:
+                break
+            node = found
+        return node
+
+    def text(self, node: ast.expr | None) -> str | None:
+        """The string an expression makes, with `{…}` for the parts that cannot be known; None if it is no string."""
+        if node is None:
+            return None
+        node = self.resolve(node)
+        if isinstance(node, ast.Constant):
+            return node.value if isinstance(node.value, str) else None
+        if isinstance(node, ast.JoinedStr):
+            return "".join(self._piece(part) for part in node.values)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            left, right = self.text(node.left), self.text(node.right)
+            return None if left is None and right is None else (left or _hole(node.left)) + (right or _hole(node.right))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+            return self.text(node.left)
+        if isinstance(node, ast.IfExp):
+            parts = [text for text in (self.text(node.body), self.text(node.orelse)) if text is not None]
+            return ";\n".join(parts) if len(parts) == 2 else None
+        return self._called_text(node) if isinstance(node, ast.Call) else None
+
+    def _piece(self, part: ast.expr) -> str:
+        if isinstance(part, ast.FormattedValue):
+            known = self.text(part.value)
+            return _hole(part.value) if known is None else known
+        return self.text(part) or ""
+
+    def _called_text(self, node: ast.Call) -> str | None:
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        name = method or dotted(node.func, self.module).rpartition(".")[2]
+        if method == "join" and len(node.args) == 1 and isinstance(node.func, ast.Attribute):
+            items, glue = self.resolve(node.args[0]), self.text(node.func.value)
+            if glue is not None and isinstance(items, ast.List | ast.Tuple):
+                return glue.join(self._piece(item) if self.text(item) is not None else _hole(item) for item in items.elts)
+            return None
+        if name not in _WRAPPERS:
+            return None
+        if isinstance(node.func, ast.Attribute):
+            receiver = self.text(node.func.value)
+            if receiver is not None:
+                return receiver
+        return self.text(node.args[0]) if node.args else None
+
+    def name(self, node: ast.expr | None) -> str:
+        """The name of an object as a migration gives it: a string, or the source of what could not be known."""
+        if node is None:
+            return ""
+        text = self.text(node)
+        if text is not None:
+            return text.lower()
+        resolved = self.resolve(node)
+        if isinstance(resolved, ast.Call) and resolved.args and _last(resolved, self.module) in ("Column", "Table", "table"):
+            return self.name(resolved.args[0])
+        return _hole(node)
+
+
+def _hole(node: ast.expr) -> str:
+    return "{" + _UNSAFE.sub("_", ast.unparse(node))[:60] + "}"
+
+
+def _last(call: ast.Call, module: Module) -> str:
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else dotted(call.func, module)
+    return called.rpartition(".")[2]
+
+
+def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    """Given a call, return the expression given for a keyword, if any."""
+    return next((item.value for item in call.keywords if item.arg == name), None)
+
+
+def argument(call: ast.Call, index: int, name: str) -> ast.expr | None:
+    """Given a call, return the expression given for an argument by place or by name, if any."""
+    return call.args[index] if index < len(call.args) else keyword(call, name)
+
+
+def is_constant(node: ast.expr | None, value: object) -> bool:
+    """Given an expression, return whether it is exactly this constant."""
+    return isinstance(node, ast.Constant) and node.value is value
+
+
+def column_is_required(node: ast.expr | None, scope: Scope) -> bool:
+    """Given the Column of an added column, return whether existing rows would lack a value for it."""
+    column = scope.resolve(node) if node else None
+    if not isinstance(column, ast.Call) or _last(column, scope.module) != "Column":
+        return True
+    for filler in column.args:
+        if isinstance(filler, ast.Call) and _last(filler, scope.module) in _FILLERS:
+            return False
+    default = keyword(column, "server_default")
+    if default is not None and not is_constant(default, None):
+        return False
+    nullable = keyword(column, "nullable")
+    if nullable is None:
+        return is_constant(keyword(column, "primary_key"), True)
+    return not is_constant(nullable, True)
+
+
+def narrows(old: ast.expr | None, new: ast.expr | None, scope: Scope) -> bool:
+    """Given the type a column has and the one it gets, return whether the new one certainly holds less."""
+    if old is None or new is None:
+        return False
+    (old_name, old_size), (new_name, new_size) = _type(old, scope), _type(new, scope)
+    if old_name in _STRINGS and new_name in _STRINGS:
+        return _length(new_name, new_size) < _length(old_name, old_size)
+    if old_name in _SIZES and new_name in _SIZES:
+        return _SIZES[new_name] < _SIZES[old_name]
+    if old_name in _FRACTIONS and new_name in _FRACTIONS and old_size and new_size:
+        digits, places = (*old_size, 0)[:2]
+        new_digits, new_places = (*new_size, 0)[:2]
+        return new_places < places or new_digits - new_places < digits - places
+    return (old_name in _FRACTIONS and new_name in _SIZES) or (old_name in _INSTANTS and new_name in ("date", "time"))
+
+
+def _type(node: ast.expr, scope: Scope) -> tuple[str, tuple[int, ...]]:
+    node = scope.resolve(node)
+    if not isinstance(node, ast.Call):
+        return dotted(node, scope.module).rpartition(".")[2].lower(), ()
+    sizes = [*node.args, *(item.value for item in node.keywords if item.arg in ("length", "precision", "scale"))]
+    values = [size.value for size in map(scope.resolve, sizes) if isinstance(size, ast.Constant)]
+    return _last(node, scope.module).lower(), tuple(value for value in values if isinstance(value, int))
+
+
+def _length(name: str, size: tuple[int, ...]) -> float:
+    return float("inf") if name in _UNLIMITED or not size else size[0]

@@ -1,0 +1,97 @@
+"""What the git hooks call: the blocking ones ask the gate, the incoming ones see migrations before they are run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ics_guard import gate, git
+from ics_guard.backup import back_up
+from ics_guard.errors import IcsGuardError, UsageError
+from ics_guard.git import FileChange
+from ics_guard.model import Change, Decision, Severity
+from ics_guard.project import Project
+
+BLOCKING = {"pre-commit": "commit", "pre-merge-commit": "merge", "pre-push": "push"}
+INCOMING = ("post-merge", "post-checkout", "post-rewrite")
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """Migrations that a pull, switch or rebase brought, and the way back that now stands, in words."""
+
+    changes: tuple[Change, ...]
+    said: str
+
+
+def from_framework(name: str, environ: Mapping[str, str]) -> tuple[str, list[str]]:
+    """Given `framework` or `framework-incoming`, return the git hook and arguments that pre-commit stands for."""
+    hook, arguments = git.framework_stage(environ)
+    expected = INCOMING if name == "framework-incoming" else tuple(BLOCKING)
+    if hook not in expected:
+        raise UsageError(
+            "framework-stage",
+            f"pre-commit runs this hook at {hook}, where it has nothing to do",
+            f"let it run at: {', '.join(expected)}",
+        )
+    return hook, arguments
+
+
+def blocking(project: Project, hook: str, arguments: list[str], stdin: bytes) -> Decision:
+    """Given pre-commit, pre-merge-commit or pre-push with what git passed, return the decision, written down."""
+    repository = project.repository
+    if hook != "pre-push":
+        findings = gate.find_changes(project, git.staged(repository))
+        return gate.pass_or_block(project, findings, via=hook, waived=gate.waived_in(project, None))
+    remote = arguments[0] if arguments else ""
+    if "PRE_COMMIT" in os.environ and not stdin:
+        ranges = git.framework_pushes(repository, os.environ)
+    else:
+        ranges = git.pushes(repository, stdin, remote)
+    changes: dict[tuple[str, str], Change] = {}
+    revisions = {}
+    waived: frozenset[str] = frozenset()
+    for base, head in ranges:
+        findings = gate.find_changes(project, git.between(repository, base, head))
+        changes.update({(change.path, change.digest): change for change in findings.changes})
+        revisions.update(findings.revisions)
+        waived |= gate.waived_in(project, head)
+    pushed = gate.Findings(tuple(changes.values()), revisions)
+    return gate.pass_or_block(project, pushed, via=hook, waived=waived)
+
+
+def incoming(project: Project, hook: str, arguments: list[str]) -> Incoming | None:
+    """Given a post-merge, post-checkout or post-rewrite, return what came in, protected as policy says; or None.
+
+    Never stands in the way of git: what goes wrong is told in `said`.
+    """
+    wish = project.environment.policy.on_incoming
+    files = _incoming_files(project, hook, arguments) if wish != "off" else []
+    changes = tuple(c for c in gate.find_changes(project, files).changes if c.severity is not Severity.NOTICE)
+    if not changes:
+        return None
+    names = sorted({name for change in changes for name in change.sources})
+    here = [name for name in names if project.source_path(project.environment.sources[name]).exists()]
+    if wish == "warn" or not here:
+        return Incoming(changes, "run `ics-guard backup` before you apply them" if here else "")
+    try:
+        results = back_up(project, project.select(here))
+    except IcsGuardError as error:
+        return Incoming(changes, f"no backup could be made: {error.message}\n  do: {error.fix}")
+    ways = ", ".join(result.record.backup.id for result in results)
+    said = f"the way back to before them is {ways}"
+    project.record(
+        "incoming",
+        ",".join(here),
+        {"via": hook, "changes": len(changes), "backups": [r.record.backup.id for r in results]},
+    )
+    return Incoming(changes, said)
+
+
+def _incoming_files(project: Project, hook: str, arguments: list[str]) -> list[FileChange]:
+    repository = project.repository
+    if hook == "post-checkout":
+        old, new, is_branch = (*arguments, "", "", "")[:3]
+        return git.difference(repository, old, new) if is_branch == "1" and old != new else []
+    return git.difference(repository, "ORIG_HEAD", "HEAD") if git.exists(repository, "ORIG_HEAD") else []

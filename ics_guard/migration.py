@@ -1,0 +1,92 @@
+"""The gate that Alembic's env.py asks, in a process of its own: is there a fresh backup of exactly this database?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from ics_guard import config, git, project as projects
+from ics_guard.backup import BackupResult, back_up
+from ics_guard.config import Source
+from ics_guard.errors import BackupError, UsageError
+from ics_guard.model import Progress
+from ics_guard.project import Project
+from ics_guard.sources.sqlite.facts import read_live_objects
+
+
+@dataclass(frozen=True)
+class Request:
+    """What Alembic is about to do: to which file, from which script folder, which steps in which direction."""
+
+    database: str
+    folder: str
+    steps: tuple[dict[str, object], ...]
+
+
+def protect(request: Request, progress: Progress) -> BackupResult | None:
+    """Given a request, return the fresh backup that stands before it; None for a database with nothing in it yet.
+
+    Raise `UsageError` for a database that no source answers for, or an error that says why no backup could be made.
+    """
+    database = Path(request.database)
+    if _is_blank(database):
+        return None
+    project, source = _answering(Path(request.folder), database, progress)
+    result = _way_back(project, source)
+    project.record(
+        "gate",
+        source.name,
+        {
+            "via": "alembic",
+            "verdict": "allow",
+            "reasons": [],
+            "backups": [result.record.backup.id],
+            "changes": [dict(step) for step in request.steps],
+        },
+    )
+    return result
+
+
+def _way_back(project: Project, source: Source) -> BackupResult:
+    if project.environment.policy.on_missing == "refuse":
+        from ics_guard import ledger  # noqa: PLC0415
+        from ics_guard.backup import current_backup  # noqa: PLC0415
+
+        records = ledger.records(ledger.read(project.store), project.store)
+        if current := current_backup(project, source, records):
+            return BackupResult(current, reused=True)
+        raise BackupError(
+            "no-way-back",
+            f"{source.name} has no fresh, verified backup, and policy says not to make one here",
+            f"ics-guard backup {source.name} --env {project.environment.name}",
+        )
+    return back_up(project, (source,))[0]
+
+
+def _answering(folder: Path, database: Path, progress: Progress) -> tuple[Project, Source]:
+    repository = git.open_repository(folder)
+    settings = config.load(repository.root)
+    for name, environment in settings.environments.items():
+        for source in environment.sources.values():
+            if source.kind == "sqlite":
+                path = config.source_path(settings, source, repository.main_worktree)
+                if path.resolve() == database.resolve():
+                    return projects.in_environment(repository, settings, name, progress), source
+    raise UsageError(
+        "unknown-database",
+        f"Alembic is about to migrate {database}, and no source in ics-guard.toml is that file",
+        "add it as a source, or name it in env.py if it is a throwaway: guard(context, scratch=['/tmp/**'])",
+    )
+
+
+def _is_blank(database: Path) -> bool:
+    """Whether there is nothing to lose: no file, no bytes, or no table but Alembic's own."""
+    if not database.exists() or not database.stat().st_size:
+        return True
+    try:
+        _, objects = read_live_objects(database)
+    except apsw.Error:
+        return False
+    return not [name for name in objects if name.startswith("table:") and name != "table:alembic_version"]

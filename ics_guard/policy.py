@@ -1,0 +1,184 @@
+"""decide(): may these changes pass? Pure: what is known comes in, a decision with its reasons goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from ics_guard.config import Policy
+from ics_guard.model import BackupKind, BackupRecord, Change, Decision, Reason, Severity, Situation
+from ics_guard.words import age_in_words, moment
+
+_CLOCK_SLACK = timedelta(minutes=5)
+
+
+def with_rules(changes: Iterable[Change], rules: Mapping[str, Severity]) -> tuple[Change, ...]:
+    """Given changes and the policy's own severities by rule id, return the changes with these severities."""
+    return tuple(replace(change, severity=rules.get(change.rule, change.severity)) for change in changes)
+
+
+def decide(
+    changes: tuple[Change, ...],
+    situations: Mapping[str, Situation],
+    policy: Policy,
+    now: datetime,
+    began: datetime,
+    waived: Collection[str] = (),
+) -> Decision:
+    """Given changes, what is known of each source, and the policy, return the decision.
+
+    `now` is the moment of judgement, `began` when the command began: an image taken after it needs no proof that
+    nothing was written since. `waived` holds digests of changes that a waiver in the commit answers for.
+    """
+    reasons: list[Reason] = []
+    used: dict[str, BackupRecord] = {}
+    asking = [change for change in changes if change.severity in policy.require_backup]
+    for change in asking:
+        if not change.sources:
+            reasons.append(
+                Reason(
+                    "unguarded-path",
+                    "",
+                    f"{change.path} changes a schema, and no source answers for it",
+                    "add its path to `guards` of the source it belongs to, or to `exclude`, in ics-guard.toml",
+                )
+            )
+    unwaived = [change for change in asking if change.digest not in waived]
+    if len(unwaived) < len(asking):
+        count = len(asking) - len(unwaived)
+        reasons.append(Reason("waived", "", f"{count} change(s) pass on a waiver in this commit", "", blocking=False))
+    for name, situation in situations.items():
+        mine = [change for change in unwaived if name in change.sources]
+        if mine:
+            reasons += _judge(situation, mine, policy, now, began, used)
+    allowed = not any(reason.blocking for reason in reasons)
+    return Decision(allowed, tuple(reasons), changes, tuple(used.values()))
+
+
+def why_not_fresh(
+    situation: Situation, policy: Policy, now: datetime, began: datetime
+) -> tuple[BackupRecord | None, tuple[Reason, ...]]:
+    """Given a source, return its fresh backup and (), or its newest candidate and every unmet condition."""
+    backups = [record for record in situation.records if record.backup.kind is BackupKind.BACKUP]
+    fix = f"ics-guard backup {situation.source}"
+    if not backups:
+        return None, (_missing("no-backup", situation, f"{situation.source} has no backup yet", fix),)
+    verified = [record for record in backups if record.verified_at]
+    if not verified:
+        newest = backups[0].backup.id
+        said = f"no backup of {situation.source} has passed a drill (newest: {newest})"
+        return backups[0], (_missing("not-verified", situation, said, fix),)
+    unmet: dict[str, tuple[Reason, ...]] = {}
+    for record in verified:
+        unmet[record.backup.id] = tuple(_unmet(record, situation, policy, now, began, fix))
+        if not unmet[record.backup.id]:
+            return record, ()
+    return verified[0], unmet[verified[0].backup.id]
+
+
+def _judge(
+    situation: Situation,
+    changes: list[Change],
+    policy: Policy,
+    now: datetime,
+    began: datetime,
+    used: dict[str, BackupRecord],
+) -> list[Reason]:
+    if situation.problem or not situation.exists:
+        return absent_or_broken(situation)
+    applied = [change for change in changes if situation.applied.get(change.digest)]
+    protected = [change for change in applied if change.digest in situation.before]
+    reasons = []
+    for record in {
+        situation.before[change.digest].backup.id: situation.before[change.digest] for change in protected
+    }.values():
+        used[record.backup.id] = record
+        age = age_in_words(now - record.backup.imaged_at)
+        reasons.append(
+            Reason(
+                "already-applied",
+                situation.source,
+                f"already applied to {situation.source}; the way back is {record.backup.id}, taken {age} ago, before it",
+                f"ics-guard restore {record.backup.id}",
+                blocking=False,
+            )
+        )
+    unprotected = [change for change in applied if change.digest not in situation.before]
+    reasons += [_unprotected(situation, change) for change in unprotected]
+    if len(protected) < len(changes):
+        record, unmet = why_not_fresh(situation, policy, now, began)
+        if record and not unmet:
+            used[record.backup.id] = record
+        reasons += unmet
+    return reasons
+
+
+def absent_or_broken(situation: Situation) -> list[Reason]:
+    """Given a source that is not there or cannot be used, return what that means for a gate."""
+    return [situation.problem or _absent(situation)]
+
+
+def _absent(situation: Situation) -> Reason:
+    name = situation.source
+    if situation.seen:
+        return Reason(
+            "source-lost",
+            name,
+            f"{name} was at {situation.path} and is gone",
+            f"ics-guard restore latest --source {name}",
+        )
+    if situation.required:
+        return Reason(
+            "evidence-needed",
+            name,
+            f"{name} is required and cannot be seen from here",
+            "run the gate where its database and store can be reached",
+        )
+    if situation.declared_empty:
+        return Reason("no-data", name, f"{name}: init recorded that there is no data here", "", blocking=False)
+    return Reason(
+        "never-seen",
+        name,
+        f"{name} has never been seen from this clone: there is no database at {situation.path}",
+        "ics-guard init   (it finds the data, or records that there is none here)",
+    )
+
+
+def _unprotected(situation: Situation, change: Change) -> Reason:
+    destructive = change.severity is Severity.DESTRUCTIVE
+    said = f"{change.operation} {change.object} ({change.path}:{change.line}) is already applied to {situation.source}"
+    return Reason(
+        "applied-unprotected",
+        situation.source,
+        f"{said}, and no verified backup from before it exists",
+        'ics-guard waive --reason "…"   (says in the commit that this loss is accepted)' if destructive else "",
+        blocking=destructive,
+    )
+
+
+def _unmet(
+    record: BackupRecord, situation: Situation, policy: Policy, now: datetime, began: datetime, fix: str
+) -> Iterable[Reason]:
+    backup = record.backup
+    age = now - backup.imaged_at
+    if not record.files_present:
+        yield _missing("files-missing", situation, f"files of backup {backup.id} are gone from the store", fix)
+    if age >= policy.rpo:
+        said = f"the newest verified backup of {situation.source} is {age_in_words(age)} old"
+        yield _missing("stale", situation, f"{said} (allowed: {age_in_words(policy.rpo)})", fix)
+    if age < -_CLOCK_SLACK:
+        said = f"backup {backup.id} claims to be from the future ({moment(backup.imaged_at)}): a clock is wrong"
+        yield _missing("clock", situation, said, fix)
+    if record.verified_at and now - record.verified_at >= policy.redrill:
+        since = age_in_words(now - record.verified_at)
+        said = f"backup {backup.id} was last drilled {since} ago"
+        yield _missing("redrill-due", situation, said, f"ics-guard drill {backup.id}")
+    current = policy.current if policy.current is not None else situation.kind == "sqlite"
+    if current and backup.id not in situation.unchanged and backup.imaged_at < began:
+        said = f"{situation.source} was written to since its newest verified backup ({age_in_words(age)} ago)"
+        yield _missing("changed-since", situation, said, fix)
+
+
+def _missing(code: str, situation: Situation, message: str, fix: str) -> Reason:
+    return Reason(code, situation.source, message, fix, creatable=True)

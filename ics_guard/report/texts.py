@@ -1,0 +1,159 @@
+"""The same for people: what happened, why it matters, the one command. Rich renderables, plain when piped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from ics_guard.model import BackupRecord, Change, Check, Decision, Entry, Reason, Severity, TableLoss
+from ics_guard.words import moment, size_in_words
+
+_STYLES = {
+    Severity.DESTRUCTIVE: "bold red",
+    Severity.RISKY: "yellow",
+    Severity.UNKNOWN: "yellow",
+    Severity.ADDITIVE: "green",
+    Severity.NOTICE: "dim",
+}
+_MOST_CHANGES = 20
+
+
+def printable(text: str) -> str:
+    """Given any text, return it without control characters: names in a repository can hold anything."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "backslashreplace").decode() for char in text
+    )
+
+
+def printable_block(text: str) -> str:
+    """Given text of several lines, return it with each line printable."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def changes_text(changes: Sequence[Change], *, most: int = 0) -> RenderableType:
+    """Given changes, return a line for each, worst first; `most` limits them (0: all)."""
+    ordered = sorted(changes, key=lambda change: (change.severity.rank, change.path, change.line))
+    shown = ordered[:most] if most else ordered
+    lines = []
+    for change in shown:
+        line = Text("  ")
+        line.append(f"{change.severity:<11}", _STYLES[change.severity])
+        line.append(f" {change.operation} {printable(change.object)}".rstrip())
+        line.append(f"  {printable(change.path)}:{change.line}", "dim")
+        lines.append(line)
+    if len(ordered) > len(shown):
+        lines.append(Text(f"  … and {len(ordered) - len(shown)} more: ics-guard check --staged", "dim"))
+    return Group(*lines)
+
+
+def check_text(changes: Sequence[Change]) -> RenderableType:
+    """Given the changes of a diff, return them, or that there are none."""
+    if not changes:
+        return Text("No schema-impacting changes.")
+    impacting = sum(change.severity is not Severity.NOTICE for change in changes)
+    return Group(Text(f"{impacting} schema-impacting change{'' if impacting == 1 else 's'}:"), changes_text(changes))
+
+
+def decision_text(decision: Decision, what: str) -> RenderableType:
+    """Given a decision on `what` ("commit", "push", …), return what a person needs to go on."""
+    count = sum(change.severity is not Severity.NOTICE for change in decision.changes)
+    changed = f"{count} schema change{'' if count == 1 else 's'}"
+    parts: list[RenderableType] = []
+    if decision.allowed:
+        ways = ", ".join(record.backup.id for record in decision.backups)
+        parts.append(Text.assemble(("ics-guard: ", "bold green"), f"{changed}", f"; way back: {ways}" if ways else ""))
+    else:
+        parts.append(Text.assemble(("ics-guard: ", "bold red"), f"this {what} is held: {changed} without a way back"))
+        parts.append(changes_text(decision.changes, most=_MOST_CHANGES))
+    for reason in decision.reasons:
+        parts += _reason_lines(reason, with_fix=reason.blocking)
+    return Group(*parts)
+
+
+def _reason_lines(reason: Reason, *, with_fix: bool) -> list[Text]:
+    lines = [Text.assemble(("  why: " if reason.blocking else "  note: ", "bold"), printable(reason.message))]
+    if with_fix and reason.fix:
+        lines.append(Text.assemble(("  do:  ", "bold"), (printable(reason.fix), "cyan")))
+    return lines
+
+
+def backups_text(backups: Iterable[tuple[BackupRecord, str, bool]]) -> RenderableType:
+    """Given backups with where they are and whether they were reused, return a line or two for each."""
+    lines = []
+    for record, location, reused in backups:
+        backup = record.backup
+        size = f"{size_in_words(backup.image.bytes)} → {size_in_words(backup.image.stored_bytes)}"
+        when = f"verified {moment(record.verified_at)}" if record.verified_at else "not verified"
+        how = "nothing changed since; nothing written" if reused else f"{size} in {backup.seconds:.1f} s"
+        drilled = f", drill {record.drill_seconds:.1f} s" if record.drill_seconds is not None and not reused else ""
+        lines.append(Text.assemble((f"{backup.source}: ", "bold"), f"{backup.id}  {when} ({how}{drilled})"))
+        lines.append(Text(f"  {location}", "dim"))
+    return Group(*lines)
+
+
+def checks_text(checks: Iterable[Check]) -> RenderableType:
+    """Given checks, return one line each."""
+    return Group(
+        *(
+            Text.assemble(
+                ("  ok    ", "green") if c.ok else ("  FAILED", "bold red"), f" {c.name}: {printable(c.detail)}"
+            )
+            for c in checks
+        )
+    )
+
+
+def losses_text(losses: Sequence[TableLoss] | None) -> RenderableType:
+    """Given what happened to live rows since the backup, return it as a table; these rows a restore takes away."""
+    if losses is None:
+        return Text("  What would be lost cannot be told: the live data cannot be read.")
+    if not losses:
+        return Text("  Nothing would be lost: the live rows are those of the backup.")
+    table = Table(box=box.SIMPLE, title="Live rows since the backup (a restore undoes these)", title_justify="left")
+    table.add_column("table")
+    for name in ("added", "changed", "removed"):
+        table.add_column(name, justify="right")
+    for loss in losses:
+        table.add_row(
+            escape(printable(loss.table)),
+            *("?" if n is None else str(n) for n in (loss.added, loss.changed, loss.removed)),
+        )
+    return table
+
+
+def entries_text(entries: Sequence[Entry]) -> RenderableType:
+    """Given ledger entries, return a table of them."""
+    if not entries:
+        return Text("The ledger is empty.")
+    table = Table(box=box.SIMPLE)
+    for name in ("seq", "at", "event", "source", "what", "operator"):
+        table.add_column(name)
+    for entry in entries:
+        row = (f"{entry.seq}", moment(entry.at), entry.event, entry.source, entry_in_words(entry), entry.actor)
+        table.add_row(*(escape(printable(cell)) for cell in row))
+    return table
+
+
+def entry_in_words(entry: Entry) -> str:
+    """Given a ledger entry, return in a few words what it records."""
+    data = entry.data
+    match entry.event:
+        case "backup":
+            return str(data["backup"]["id"])
+        case "drill":
+            return f"{data['backup']} {'passed' if data['ok'] else 'FAILED'} in {data['seconds']:.1f} s"
+        case "gate":
+            codes = ", ".join(sorted({reason["code"] for reason in data["reasons"]}))
+            said = {"allow": "allowed", "block": "BLOCKED"}[data["verdict"]]
+            return f"{said} {len(data['changes'])} changes at {data['via']}" + (f" ({codes})" if codes else "")
+        case "restore":
+            return f"{data['outcome']} {data['backup']}" + (f"; before: {data['safety']}" if data["safety"] else "")
+        case "waive":
+            return str(data["reason"])
+        case _:
+            return ", ".join(f"{name}: {value}" for name, value in data.items() if isinstance(value, str))
