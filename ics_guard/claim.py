@@ -10,12 +10,16 @@ import fcntl
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 LOCK_NAME = ".claimed"
 """The file inside a claimed folder that carries the lock."""
+
+_BEING_MADE_SECONDS = 60.0
+"""A folder without its lock file is being made right now, unless it has been like that for so long."""
 
 
 def claim_file(folder: Path) -> tuple[int, Path]:
@@ -52,41 +56,28 @@ def claimed_folder(parent: Path) -> Iterator[Path]:
 
 def sweep(parent: Path) -> int:
     """Given a folder of claimed files and folders, remove those whose maker is gone; return how many that were."""
-    removed = 0
-    for path in sorted(parent.iterdir()) if parent.is_dir() else []:
-        lock = path / LOCK_NAME if path.is_dir() else path
-        if _is_claimed(lock):
-            continue
-        with suppress(OSError):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-            removed += 1
-    return removed
+    return sum(_removed_if_abandoned(path) for path in sorted(parent.iterdir())) if parent.is_dir() else 0
 
 
-def _is_claimed(lock: Path) -> bool:
+def _removed_if_abandoned(path: Path) -> bool:
+    """Remove under the lock: a maker that waits for it finds its file unlinked, and takes another."""
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path / LOCK_NAME if path.is_dir() else path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
-        return lock.name == LOCK_NAME and _is_recent(lock.parent)
+        if path.is_dir() and time.time() - path.stat().st_mtime > _BEING_MADE_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)
+            return True
+        return False
     except OSError:
-        return True
+        return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     except OSError:
-        return True
+        return False
     finally:
         os.close(descriptor)
-    return False
-
-
-def _is_recent(folder: Path, seconds: float = 60.0) -> bool:
-    """A folder without its lock file yet is being made right now, or its maker died within that instant."""
-    import time  # noqa: PLC0415 - cold path
-
-    try:
-        return time.time() - folder.stat().st_mtime < seconds
-    except OSError:
-        return True
+    return True

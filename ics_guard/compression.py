@@ -44,7 +44,7 @@ class Unpacked:
 
 def pack(source: BinaryIO, target: BinaryIO, advance: Callable[[int], None]) -> Packed:
     """Given a stream, write it to `target` as one zstd frame with a checksum. Raise OSError."""
-    options = {
+    options: dict[int, int] = {
         zstd.CompressionParameter.compression_level: LEVEL,
         zstd.CompressionParameter.checksum_flag: 1,
         zstd.CompressionParameter.nb_workers: 2,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ics_guard import gate, git
 from ics_guard.backup import back_up
+from ics_guard.detect.alembic import Revision
 from ics_guard.errors import IcsGuardError, UsageError
 from ics_guard.git import FileChange
 from ics_guard.model import Change, Decision, Severity
@@ -50,7 +51,7 @@ def blocking(project: Project, hook: str, arguments: list[str], stdin: bytes) ->
     else:
         ranges = git.pushes(repository, stdin, remote)
     changes: dict[tuple[str, str], Change] = {}
-    revisions = {}
+    revisions: dict[str, Revision] = {}
     waived: frozenset[str] = frozenset()
     for base, head in ranges:
         findings = gate.find_changes(project, git.between(repository, base, head))

@@ -71,8 +71,9 @@ def append(
     The damage stays visible to `verify`, and `read` keeps every gate shut.
     """
     while True:
-        entries, _ = load(store)
-        newest = max((_number(key) or 0 for key in store.keys(PREFIX)), default=0)
+        keys = tuple(store.keys(PREFIX))  # one listing decides both number and predecessor
+        entries, _ = _read_all(store, keys)
+        newest = max((_number(key) or 0 for key in keys), default=0)
         fields: dict[str, Any] = {
             "schema_version": SCHEMA_VERSION,
             "seq": newest + 1,
@@ -91,11 +92,15 @@ def append(
 
 def load(store: Store) -> tuple[tuple[Entry, ...], tuple[Fault, ...]]:
     """Given a store, return the entries that can be read, and what is wrong with the chain, both in order."""
+    return _read_all(store, tuple(store.keys(PREFIX)))
+
+
+def _read_all(store: Store, keys: tuple[str, ...]) -> tuple[tuple[Entry, ...], tuple[Fault, ...]]:
     entries: list[Entry] = []
     faults: list[Fault] = []
     previous: str | None = ""
     expected = 1
-    for key in store.keys(PREFIX):
+    for key in keys:
         seq = _number(key)
         if seq is None:
             faults.append(Fault(expected, f"{key} is no name of a ledger entry"))

@@ -89,21 +89,13 @@ def _judge(
         return absent_or_broken(situation)
     applied = [change for change in changes if situation.applied.get(change.digest)]
     protected = [change for change in applied if change.digest in situation.before]
-    reasons = []
-    for record in {
-        situation.before[change.digest].backup.id: situation.before[change.digest] for change in protected
-    }.values():
-        used[record.backup.id] = record
-        age = age_in_words(now - record.backup.imaged_at)
-        reasons.append(
-            Reason(
-                "already-applied",
-                situation.source,
-                f"already applied to {situation.source}; the way back is {record.backup.id}, taken {age} ago, before it",
-                f"ics-guard restore {record.backup.id}",
-                blocking=False,
-            )
-        )
+    reasons: list[Reason] = []
+    for way in {situation.before[c.digest].backup.id: situation.before[c.digest] for c in protected}.values():
+        used[way.backup.id] = way
+        age = age_in_words(now - way.backup.imaged_at)
+        said = f"already applied to {situation.source}; the way back is {way.backup.id}, taken {age} ago, before it"
+        fix = f"ics-guard restore {way.backup.id}"
+        reasons.append(Reason("already-applied", situation.source, said, fix, blocking=False))
     unprotected = [change for change in applied if change.digest not in situation.before]
     reasons += [_unprotected(situation, change) for change in unprotected]
     if len(protected) < len(changes):

@@ -50,7 +50,11 @@ def restore(
         if into:
             checks = restores.unpack_into(project, record, into)
             voice.finish()
-            data = {"backup": record.backup.id, "into": str(into), "checks": documents.checks_document(checks)}
+            data: dict[str, object] = {
+                "backup": record.backup.id,
+                "into": str(into),
+                "checks": documents.checks_document(checks),
+            }
             head = Text(f"{record.backup.id} restored to {into}; the live database was not touched")
             show(Group(head, texts.checks_text(checks)), data, as_json=as_json)
             return

@@ -1,18 +1,13 @@
-"""Python source to its meaning: a syntax tree without docstrings, annotations, aliases and other matters of taste."""
+"""A parsed Python file: its names, what they lead to, and nothing of it ever run."""
 
 from __future__ import annotations
 
 import ast
-import builtins
-import copy
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ics_guard.detect.sql_split import split
-
-_SQL_CALLS = frozenset({"execute", "text", "DDL", "exec_driver_sql", "RunSQL"})
-_TALK = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True)
@@ -21,7 +16,7 @@ class Module:
 
     tree: ast.Module
     imports: Mapping[str, str]
-    functions: Mapping[str, ast.FunctionDef | ast.AsyncFunctionDef]
+    functions: Mapping[str, Function]
     classes: Mapping[str, ast.ClassDef]
     constants: Mapping[str, ast.expr]
 
@@ -34,13 +29,15 @@ def parse(content: bytes) -> Module | None:
             tree = ast.parse(content)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
-    functions, classes = {}, {}
+    functions, classes, imports = dict[str, Function](), dict[str, ast.ClassDef](), dict[str, str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             functions.setdefault(node.name, node)
         elif isinstance(node, ast.ClassDef):
             classes.setdefault(node.name, node)
-    return Module(tree, _imports(tree), functions, classes, assignments(tree.body))
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            imports.update(_imported(node))
+    return Module(tree, imports, functions, classes, assignments(tree.body))
 
 
 def assignments(body: Iterable[ast.stmt]) -> dict[str, ast.expr]:
@@ -54,17 +51,12 @@ def assignments(body: Iterable[ast.stmt]) -> dict[str, ast.expr]:
     return result
 
 
-def _imports(tree: ast.Module) -> dict[str, str]:
-    result = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                root = alias.name.partition(".")[0]
-                result[alias.asname or root] = alias.name if alias.asname else root
-        elif isinstance(node, ast.ImportFrom):
-            package = "." * node.level + (node.module or "")
-            result.update({alias.asname or alias.name: f"{package}.{alias.name}" for alias in node.names})
-    return result
+def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
+    if isinstance(node, ast.ImportFrom):
+        package = "." * node.level + (node.module or "")
+        return {alias.asname or alias.name: f"{package}.{alias.name}" for alias in node.names}
+    roots = {alias.name.partition(".")[0]: alias.name.partition(".")[0] for alias in node.names if not alias.asname}
+    return roots | {alias.asname: alias.name for alias in node.names if alias.asname}
 
 
 def dotted(node: ast.expr, module: Module) -> str:
@@ -77,117 +69,14 @@ def dotted(node: ast.expr, module: Module) -> str:
     return ""
 
 
-def meaning(nodes: Iterable[ast.AST], module: Module) -> str:
-    """Given trees of a module, return their meaning as text: equal text, equal meaning."""
-    taste = _WithoutTaste(module)
-    kept = [taste.visit(copy.deepcopy(node)) for node in nodes]
-    return "\n".join(ast.dump(node) for node in kept if isinstance(node, ast.AST))
-
-
 def reachable(module: Module, roots: Iterable[str]) -> list[ast.AST]:
     """Given names of functions, return them with every function, class and assignment of the module they lead to."""
     queue, seen, result = list(roots), set[str](), list[ast.AST]()
-    while queue:
-        name = queue.pop(0)
+    for name in queue:
         node = module.functions.get(name) or module.classes.get(name) or module.constants.get(name)
         if node is None or name in seen:
             continue
         seen.add(name)
         result.append(node)
-        queue += sorted({inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} - vars(builtins).keys())
+        queue += sorted({inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)} - seen)
     return result
-
-
-class _WithoutTaste(ast.NodeTransformer):
-    def __init__(self, module: Module) -> None:
-        self.module = module
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            node.name = "" if isinstance(node, ast.ClassDef) else node.name
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [item for item in body if not isinstance(item, ast.Pass)] or [ast.Pass()]  # type: ignore[attr-defined]
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        node.returns = None
-        return self.generic_visit(node)
-
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        node.annotation = None
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
-        if node.value is None:
-            return None
-        return self.visit_Assign(ast.Assign(targets=[node.target], value=node.value))
-
-    def visit_Assign(self, node: ast.Assign) -> ast.AST:
-        node.type_comment = None
-        return self.generic_visit(node)
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        if isinstance(node.value, ast.Constant) or self._talks(node.value):
-            return None
-        return self.generic_visit(node)
-
-    def _talks(self, value: ast.expr) -> bool:
-        if not isinstance(value, ast.Call):
-            return False
-        name = dotted(value.func, self.module)
-        root, _, verb = name.rpartition(".")
-        return name == "print" or (verb in _TALK and root.rpartition(".")[2] in ("logging", "logger", "log", "LOG", "LOGGER"))
-
-    def visit_Import(self, _node: ast.Import) -> None:
-        return None
-
-    def visit_ImportFrom(self, _node: ast.ImportFrom) -> None:
-        return None
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        node.kind = None
-        return node
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        self.generic_visit(node)
-        if all(isinstance(part, ast.Constant) for part in node.values):
-            return ast.Constant("".join(str(part.value) for part in node.values if isinstance(part, ast.Constant)))
-        return node
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        self.generic_visit(node)
-        left, right = node.left, node.right
-        if isinstance(node.op, ast.Add) and isinstance(left, ast.Constant) and isinstance(right, ast.Constant):
-            if isinstance(left.value, str) and isinstance(right.value, str):
-                return ast.Constant(left.value + right.value)
-        return node
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        return ast.Name(self.module.imports.get(node.id, node.id), node.ctx)
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        name = dotted(node, self.module)
-        return ast.Name(name, node.ctx) if name else self.generic_visit(node)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        name = dotted(node.func, self.module)
-        if name.endswith(".f") and len(node.args) == 1 and not node.keywords:
-            return self.visit(node.args[0])  # type: ignore[no-any-return] # op.f() only marks a name as final
-        self.generic_visit(node)
-        node.keywords.sort(key=lambda keyword: keyword.arg or "~")
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else name.rpartition(".")[2]
-        if called in _SQL_CALLS:
-            node.args = [_sql_meaning(argument) for argument in node.args]
-        return node
-
-
-def _sql_meaning(node: ast.expr) -> ast.expr:
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return ast.Constant(" ; ".join(statement.canonical for statement in split(node.value)))
-    return node

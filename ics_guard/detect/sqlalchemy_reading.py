@@ -7,14 +7,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ics_guard.detect.python_strings import pieces
 from ics_guard.detect.python_tree import Module, dotted
 
 _SIZES = {"smallinteger": 1, "smallint": 1, "integer": 2, "int": 2, "biginteger": 3, "bigint": 3}
-_STRINGS = frozenset("string varchar unicode nvarchar char nchar text unicodetext clob mediumtext longtext autostring".split())
+_STRINGS = frozenset(
+    "string varchar unicode nvarchar char nchar text unicodetext clob mediumtext longtext autostring".split()
+)
 _UNLIMITED = frozenset("text unicodetext clob mediumtext longtext".split())
 _FRACTIONS = frozenset("float double double_precision real numeric decimal".split())
 _INSTANTS = frozenset("datetime timestamp".split())
-_WRAPPERS = frozenset("text DDL dedent cleandoc bindparams strip lstrip rstrip format columns quoted_name f".split())
+_WRAPPERS = frozenset("text DDL dedent cleandoc bindparams strip lstrip rstrip columns quoted_name f".split())
 _FILLERS = frozenset("Computed Identity".split())
 _UNSAFE = re.compile(r"[{}'\"\n]")
 
@@ -34,13 +37,29 @@ class Scope:
     def resolve(self, node: ast.expr) -> ast.expr:
         """The expression that a name stands for, or the node itself."""
         for _ in range(20):
-            if not isinstance(node, ast.Name):
-                break
-            found = self.names.get(node.id, self.module.constants.get(node.id))
+            found = self._stands_for(node)
             if found is None or found is node:
                 break
             node = found
         return node
+
+    def _stands_for(self, node: ast.expr) -> ast.expr | None:
+        if isinstance(node, ast.Name):
+            return self.names.get(node.id, self.module.constants.get(node.id))
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+            items, key = self.resolve(node.value), node.slice.value
+            if isinstance(items, ast.Dict):
+                pairs = zip(items.keys, items.values, strict=True)
+                return next(
+                    (value for name, value in pairs if isinstance(name, ast.Constant) and name.value == key), None
+                )
+            if (
+                isinstance(items, ast.Tuple | ast.List)
+                and isinstance(key, int)
+                and -len(items.elts) <= key < len(items.elts)
+            ):
+                return items.elts[key]
+        return None
 
     def text(self, node: ast.expr | None) -> str | None:
         """The string an expression makes, with `{…}` for the parts that cannot be known; None if it is no string."""
@@ -49,23 +68,17 @@ class Scope:
         node = self.resolve(node)
         if isinstance(node, ast.Constant):
             return node.value if isinstance(node.value, str) else None
-        if isinstance(node, ast.JoinedStr):
-            return "".join(self._piece(part) for part in node.values)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            left, right = self.text(node.left), self.text(node.right)
-            return None if left is None and right is None else (left or _hole(node.left)) + (right or _hole(node.right))
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
-            return self.text(node.left)
+        parts = pieces(node)
+        if parts is not None:
+            return "".join(part if isinstance(part, str) else self._piece(part) for part in parts)
         if isinstance(node, ast.IfExp):
             parts = [text for text in (self.text(node.body), self.text(node.orelse)) if text is not None]
             return ";\n".join(parts) if len(parts) == 2 else None
         return self._called_text(node) if isinstance(node, ast.Call) else None
 
     def _piece(self, part: ast.expr) -> str:
-        if isinstance(part, ast.FormattedValue):
-            known = self.text(part.value)
-            return _hole(part.value) if known is None else known
-        return self.text(part) or ""
+        known = self.text(part)
+        return _hole(part) if known is None else known
 
     def _called_text(self, node: ast.Call) -> str | None:
         method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
@@ -73,7 +86,7 @@ class Scope:
         if method == "join" and len(node.args) == 1 and isinstance(node.func, ast.Attribute):
             items, glue = self.resolve(node.args[0]), self.text(node.func.value)
             if glue is not None and isinstance(items, ast.List | ast.Tuple):
-                return glue.join(self._piece(item) if self.text(item) is not None else _hole(item) for item in items.elts)
+                return glue.join(map(self._piece, items.elts))
             return None
         if name not in _WRAPPERS:
             return None
@@ -88,10 +101,14 @@ class Scope:
         if node is None:
             return ""
         text = self.text(node)
-        if text is not None:
-            return text.lower()
+        if text is not None or is_constant(self.resolve(node), None):
+            return (text or "").lower()
         resolved = self.resolve(node)
-        if isinstance(resolved, ast.Call) and resolved.args and _last(resolved, self.module) in ("Column", "Table", "table"):
+        if (
+            isinstance(resolved, ast.Call)
+            and resolved.args
+            and _last(resolved, self.module) in ("Column", "Table", "table")
+        ):
             return self.name(resolved.args[0])
         return _hole(node)
 
@@ -157,8 +174,9 @@ def _type(node: ast.expr, scope: Scope) -> tuple[str, tuple[int, ...]]:
     node = scope.resolve(node)
     if not isinstance(node, ast.Call):
         return dotted(node, scope.module).rpartition(".")[2].lower(), ()
-    sizes = [*node.args, *(item.value for item in node.keywords if item.arg in ("length", "precision", "scale"))]
-    values = [size.value for size in map(scope.resolve, sizes) if isinstance(size, ast.Constant)]
+    named = [keyword(node, name) for name in ("length", "precision", "scale")]
+    sizes = [scope.resolve(size) for size in (*node.args, *named) if size is not None]
+    values = [size.value for size in sizes if isinstance(size, ast.Constant)]
     return _last(node, scope.module).lower(), tuple(value for value in values if isinstance(value, int))
 
 

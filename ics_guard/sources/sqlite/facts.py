@@ -78,8 +78,8 @@ def read_live_objects(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     connection = apsw.Connection(str(path.resolve()), flags=apsw.SQLITE_OPEN_READONLY)
     try:
         connection.set_busy_timeout(5000)
-        with connection:
-            return revisions(connection), schema_objects(connection)
+        connection.execute("BEGIN")  # one read transaction, so that both are of one instant
+        return revisions(connection), schema_objects(connection)
     finally:
         connection.close()
 

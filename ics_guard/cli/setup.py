@@ -1,0 +1,1 @@
+"""init, install, uninstall, demo: getting started."""

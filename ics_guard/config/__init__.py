@@ -1,0 +1,34 @@
+"""ics-guard.toml: what is watched, which environments there are, and what policy asks of them."""
+
+from __future__ import annotations
+
+from ics_guard.config.folders import alembic_folders
+from ics_guard.config.nouns import (
+    Config,
+    Environment,
+    Policy,
+    Rehearse,
+    Retention,
+    Smoke,
+    Source,
+    Watch,
+)
+from ics_guard.config.places import source_path, store_path
+from ics_guard.config.reading import LOCAL_NAME, NAME, load
+
+__all__ = [
+    "LOCAL_NAME",
+    "NAME",
+    "Config",
+    "Environment",
+    "Policy",
+    "Rehearse",
+    "Retention",
+    "Smoke",
+    "Source",
+    "Watch",
+    "alembic_folders",
+    "load",
+    "source_path",
+    "store_path",
+]

@@ -1,0 +1,166 @@
+"""Two versions of an Alembic revision file to operations."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from ics_guard.detect.alembic import Revision, revision_of
+from ics_guard.detect.alembic_operations import DIRECTIVES
+from ics_guard.detect.alembic_sql import EXECUTES
+from ics_guard.detect.alembic_walk import Walk
+from ics_guard.detect.operations import Operation, compare, settle, unreadable
+from ics_guard.detect.python_meaning import meaning
+from ics_guard.detect.python_tree import Function, Module, dotted, parse, reachable
+from ics_guard.detect.sqlalchemy_reading import Scope
+
+_IDENTITY = ("revision", "down_revision", "depends_on")
+
+
+def detect_alembic(before: bytes | None, after: bytes | None) -> tuple[list[Operation], str | None]:
+    """Given both versions of a file in a folder of revisions, return what the edit means and the revision it is of."""
+    old, new = parse(before or b""), parse(after or b"")
+    if old is None or new is None:
+        found = fresh(new)[0] if new and _is_revision(new) else []
+        return [unreadable(before, after), *found], _name(new) if new else None
+    if not _is_revision(new):
+        if _is_revision(old):
+            return [_deleted(old)], _name(old)
+        return _helper(old, new), None
+    if not _is_revision(old):
+        return fresh(new)
+    if _name(old) != _name(new):
+        return [_deleted(old), *fresh(new)[0]], _name(new)
+    return _edited(old, new), _name(new)
+
+
+def _is_revision(module: Module) -> bool:
+    return "revision" in module.constants and ("down_revision" in module.constants or "upgrade" in module.functions)
+
+
+def _name(module: Module) -> str | None:
+    node = module.constants.get("revision")
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _simple(module: Module, rule: str, operation: str, canonical: str, *, name: str = "revision") -> Operation:
+    node = module.functions.get(name) or module.constants.get(name)
+    line, column = (node.lineno, 1) if node else (1, 1)
+    return Operation(rule, operation, _name(module) or "", canonical, line, column)
+
+
+def _deleted(old: Module) -> Operation:
+    return _simple(old, "alembic.revision_deleted", "delete_revision", f"deleted {_name(old)}")
+
+
+def fresh(module: Module) -> tuple[list[Operation], str | None]:
+    """Given a revision that is new, return its operations, or the one that says that the head moves, and its name."""
+    found = settle(upgrade_operations(module))
+    revision = revision_of(module)
+    if revision is None:
+        found.append(_simple(module, "alembic.graph", "graph", "identity that is not literal"))
+    return found or [_simple(module, "alembic.revision", "revision", f"revision after {_place(revision)}")], _name(
+        module
+    )
+
+
+def _place(revision: Revision | None) -> str:
+    return ", ".join(revision.down_revisions) if revision else ""
+
+
+def _entries(module: Module, direction: str) -> list[str]:
+    return [name for name in module.functions if name == direction or re.fullmatch(rf"{direction}_\w+", name)]
+
+
+def _walk(module: Module, direction: str) -> Walk:
+    walk = Walk(module)
+    for name in sorted(
+        _entries(module, direction), key=lambda name: (name != direction, module.functions[name].lineno)
+    ):
+        if name not in walk.visited:
+            walk.function(name, Scope(module))
+    return walk
+
+
+def upgrade_operations(module: Module) -> list[Operation]:
+    """Given a revision, return what its upgrade does, in order; what cannot be followed comes out as unknown."""
+    walk = _walk(module, "upgrade")
+    found = walk.operations
+    if "upgrade" not in module.functions and not _entries(module, "upgrade"):
+        found.append(_simple(module, "alembic.foreign_code", "upgrade", "upgrade is not defined here", name="upgrade"))
+    followed = walk.seen | _walk(module, "downgrade").seen
+    for call in _calls(module):
+        if id(call) not in followed:
+            called = ast.unparse(call.func)
+            text = f"unfollowed {meaning([call], module)}"
+            found.append(Operation("alembic.foreign_code", "call", called, text, call.lineno, call.col_offset + 1))
+    return found
+
+
+def _calls(module: Module) -> list[ast.Call]:
+    """Every call of the module that looks like a directive or an execution, in whatever function it stands."""
+    result = []
+    dead = {id(inner) for function in module.functions.values() for node in _dead(function) for inner in ast.walk(node)}
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and id(node) not in dead:
+            directive = node.func.attr in DIRECTIVES or node.func.attr in ("execute", "batch_alter_table")
+            if directive or (dotted(node.func, module).startswith("alembic.op.") and node.func.attr in EXECUTES):
+                result.append(node)
+    return result
+
+
+def _dead(function: Function) -> list[ast.stmt]:
+    """What stands after a `return` at the end of a body is never executed."""
+    result = list[ast.stmt]()
+    for node in ast.walk(function):
+        for body in (getattr(node, "body", None), getattr(node, "orelse", None)):
+            if isinstance(body, list):
+                ends = [index for index, item in enumerate(body) if isinstance(item, ast.Return | ast.Raise)]
+                result += body[ends[0] + 1 :] if ends else []
+    return result
+
+
+def _edited(old: Module, new: Module) -> list[Operation]:
+    result = list[Operation]()
+    if _identity(old) != _identity(new):
+        result.append(_simple(new, "alembic.graph", "graph", _identity(new), name="down_revision"))
+    if _reached(old, "upgrade") != _reached(new, "upgrade"):
+        difference = settle(
+            compare(
+                upgrade_operations(old),
+                upgrade_operations(new),
+                removed="alembic.operation_removed",
+                changed="alembic.operation_changed",
+            )
+        )
+        code = _simple(new, "alembic.upgrade_changed", "upgrade", _reached(new, "upgrade"), name="upgrade")
+        result += difference or [code]
+    if _reached(old, "downgrade") != _reached(new, "downgrade"):
+        text = _reached(new, "downgrade")
+        result.append(_simple(new, "alembic.downgrade_changed", "downgrade", text, name="downgrade"))
+    return result
+
+
+def _identity(module: Module) -> str:
+    revision, labels = revision_of(module), module.constants.get("branch_labels", ast.Constant(None))
+    unread = [module.constants[name] for name in _IDENTITY if name in module.constants and revision is None]
+    return f"{revision} {meaning([labels, *unread], module)}"
+
+
+def _reached(module: Module, direction: str) -> str:
+    other = "downgrade" if direction == "upgrade" else "upgrade"
+    nodes = [node for node in reachable(module, _entries(module, direction)) if getattr(node, "name", "") != other]
+    return meaning(nodes, module)
+
+
+def _helper(old: Module, new: Module) -> list[Operation]:
+    """A file of the folder that is no revision: silent unless it holds operations that revisions may call."""
+    calls = [call for call in _calls(new) if dotted(call.func, new).startswith("alembic.op.")]
+    if meaning([old.tree], old) == meaning([new.tree], new) or not (calls or _old_calls(old)):
+        return []
+    line = calls[0].lineno if calls else 1
+    return [Operation("alembic.helper", "helper", "", f"helper {meaning([new.tree], new)}", line, 1)]
+
+
+def _old_calls(old: Module) -> bool:
+    return any(dotted(call.func, old).startswith("alembic.op.") for call in _calls(old))

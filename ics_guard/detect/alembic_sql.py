@@ -1,0 +1,99 @@
+"""What a migration executes: SQL text by the SQL reader, SQLAlchemy expressions by the methods they are made with."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from ics_guard.detect.operations import Operation
+from ics_guard.detect.python_meaning import meaning
+from ics_guard.detect.python_tree import dotted
+from ics_guard.detect.sql_read import read_statement
+from ics_guard.detect.sql_split import Statement, split
+from ics_guard.detect.sqlalchemy_reading import Scope, argument
+
+EXECUTES = frozenset("execute exec_driver_sql executemany executescript scalar scalars stream".split())
+"""Methods, of whatever connection, that run what they are given."""
+
+_DDL_ELEMENTS = {
+    "DropTable": "alembic.drop_table",
+    "DropSchema": "alembic.drop_schema",
+    "CreateTable": "alembic.create_table",
+    "CreateIndex": "alembic.create_index",
+    "DropIndex": "alembic.drop_index",
+    "AddConstraint": "alembic.add_constraint",
+    "DropConstraint": "alembic.drop_constraint",
+    "CreateSequence": "alembic.create_object",
+    "CreateSchema": "alembic.create_object",
+    "DropSequence": "alembic.drop_object",
+}
+_QUERIES = frozenset({"select", "exists", "count", "query", "values", "literal"})
+
+
+def executed(call: ast.Call, scope: Scope) -> list[Operation]:
+    """Given a call of one of `EXECUTES`, return the operations of what it runs; what cannot be read says so."""
+    given = argument(call, 0, "sqltext") or argument(call, 0, "statement")
+    if given is None:
+        return []
+    text = scope.text(given)
+    if text is None:
+        return _expression(call, scope.resolve(given), scope)
+    resolved = scope.resolve(given)
+    while isinstance(resolved, ast.Call) and resolved.args:
+        resolved = scope.resolve(resolved.args[0])
+    place = resolved if isinstance(resolved, ast.Constant) and hasattr(resolved, "lineno") else call
+    return [
+        replace(
+            found, line=place.lineno + found.line - 1, column=place.col_offset + 1 if found.line == 1 else found.column
+        )
+        for statement in split(text)
+        for found in read_statement(statement) or _rows(statement)
+    ]
+
+
+def _rows(statement: Statement) -> list[Operation]:
+    """Rows that a migration writes matter too: nobody runs it twice."""
+    first = statement.words[0]
+    verbs = set(statement.words) if first == "with" else {first}
+    if verbs & {"update", "delete", "replace", "merge"}:
+        rule = "alembic.change_rows"
+    elif "insert" in verbs:
+        rule = "alembic.insert_rows"
+    else:
+        return []
+    return [Operation(rule, first, "", statement.canonical, statement.line, statement.column)]
+
+
+def _expression(call: ast.Call, given: ast.expr, scope: Scope) -> list[Operation]:
+    """An SQLAlchemy expression: `table.update().where(…)`, `sa.delete(table)`, `CreateSequence(…)`."""
+    methods, table, node = [], "", given
+    while isinstance(node, ast.Call):
+        function = node.func
+        methods.append(
+            function.attr if isinstance(function, ast.Attribute) else dotted(function, scope.module).rpartition(".")[2]
+        )
+        table = scope.name(node.args[0]) if node.args else table
+        free = not isinstance(function, ast.Attribute) or dotted(function, scope.module).startswith("sqlalchemy.")
+        node = scope.resolve(function.value) if isinstance(function, ast.Attribute) and not free else function
+        if not free and not isinstance(node, ast.Call):
+            table = scope.name(node)
+    canonical = f"execute {meaning([given], scope.module)}"
+    rule, operation = _rule(methods)
+    if rule is None:
+        return []
+    return [Operation(rule, operation, table, canonical, call.lineno, call.col_offset + 1)]
+
+
+def _rule(methods: list[str]) -> tuple[str | None, str]:
+    for method in methods:
+        if method in _DDL_ELEMENTS:
+            return _DDL_ELEMENTS[method], "execute"
+    for verb in ("delete", "update"):
+        if verb in methods:
+            filtered = "where" in methods or "filter" in methods
+            return ("alembic.change_rows" if filtered else f"alembic.{verb}_all"), verb
+    if "insert" in methods:
+        return "alembic.insert_rows", "insert"
+    if _QUERIES.intersection(methods):
+        return None, ""
+    return "alembic.dynamic", "execute"

@@ -1,0 +1,142 @@
+"""Which files of a repository decide the schema: migrations, SQL, DDL inside code, models."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from ics_guard.config.patterns import literal
+from ics_guard.discover.alembic_setups import Setup, find_setups
+from ics_guard.discover.literals import count_ddl, holds_ddl, string_literals, tables_created
+from ics_guard.discover.nouns import Pattern
+from ics_guard.discover.revisions import Migration, read_migration
+from ics_guard.discover.worktree import WorkTree, is_aside, is_document
+
+_LANGUAGES = (".py", ".rs", ".go", ".ts", ".tsx", ".js", ".mjs", ".cjs", ".jsx", ".php", ".java", ".kt", ".rb", ".cs")
+_LANGUAGES += (".swift", ".c", ".cc", ".cpp", ".h", ".hpp", ".ex", ".exs", ".scala", ".dart")
+_LARGEST = 4 << 20
+_MOST = 20
+_DATABASE_ROOMS = {"database", "databases", "db", "schema", "schemas", "migrations", "storage", "persistence"}
+_MIGRATION_ROOMS = {"migrations", "migrate", "migration"}
+_TABLENAME = re.compile(r"""^\s+__tablename__\s*(?::[^=\n]+)?=\s*["'](\w+)["']""", re.MULTILINE)
+_MODEL = re.compile(r"^class \w+\([^)]*\b(?:Model|Base|DeclarativeBase|SQLModel)\b[^)]*\):", re.MULTILINE)
+_COLUMN = re.compile(r"=\s*(?:\w+\.)?(?:Column|mapped_column|Field)\(")
+_SEEDS = re.compile(r"(?:^|[/_.-])(?:seeds?|dumps?)(?:[/_.-]|$)")
+
+
+@dataclass(frozen=True)
+class SchemaCode:
+    """Entries for `[watch]`, what cannot be told, and the `tables` that all this makes, lower-case."""
+
+    setups: tuple[Setup, ...]
+    django: tuple[Pattern, ...]
+    sql: tuple[Pattern, ...]
+    embedded: tuple[Pattern, ...]
+    models: tuple[Pattern, ...]
+    exclude: tuple[Pattern, ...]
+    tables: frozenset[str]
+    questions: tuple[str, ...]
+
+
+def find_schema_code(tree: WorkTree) -> SchemaCode:
+    """Given a work tree, return what in it decides a schema. Tests, examples, documents and vendored code do not."""
+    candidates = [p for p in tree.code if tree.sizes[p] <= _LARGEST and p.endswith((*_LANGUAGES, ".sql"))]
+    texts = {path: tree.read(path) for path in candidates if not is_aside(path) and not is_document(path)}
+    python = {path: text for path, text in texts.items() if path.endswith(".py")}
+    migrations = [found for path, text in python.items() if (found := read_migration(path, text))]
+    setups, questions = find_setups(tree, migrations)
+    tables = {table for setup in setups for table in setup.tables}
+    sql = {p: t for p, t in texts.items() if p.endswith(".sql") and not _SEEDS.search(p.lower()) and holds_ddl(t)}
+    for text in sql.values():
+        tables.update(tables_created(text))
+    taken = {one.path for one in migrations}
+    code = {path: text for path, text in texts.items() if path not in taken and not path.endswith(".sql")}
+    counts: dict[str, int] = {}
+    for path, text in code.items():
+        if "table" in text.lower() and (count := count_ddl(strings := string_literals(path, text))):
+            counts[path] = count
+            tables.update(tables_created(strings))
+    for text in python.values():
+        tables.update(name.lower() for name in _TABLENAME.findall(text))
+    embedded, exclude, more = _embedded(counts, tree)
+    return SchemaCode(
+        tuple(setups),
+        _django(migrations),
+        _sql(sql),
+        embedded,
+        tuple(Pattern(literal(path), "classes mapped to tables") for path in _models(code) if path not in counts),
+        exclude,
+        frozenset(tables),
+        (*questions, *more),
+    )
+
+
+def _django(migrations: Iterable[Migration]) -> tuple[Pattern, ...]:
+    counts: dict[str, int] = defaultdict(int)
+    for one in migrations:
+        if not one.revision:
+            counts[PurePosixPath(one.path).parent.as_posix()] += 1
+    return tuple(
+        Pattern(_glob(folder, ".py"), f"{count} Django migrations") for folder, count in sorted(counts.items())
+    )
+
+
+def _sql(files: Iterable[str]) -> tuple[Pattern, ...]:
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path in files:
+        folders[_room(path)].append(path)
+    found = []
+    for folder, paths in sorted(folders.items()):
+        deep = any(PurePosixPath(path).parent.as_posix() != folder for path in paths)
+        migrations = PurePosixPath(folder).name in _MIGRATION_ROOMS
+        if len(paths) == 1 and not migrations:
+            found.append(Pattern(literal(paths[0]), "it defines tables"))
+        else:
+            pattern = f"{_glob(folder, '')}*/*.sql" if deep else _glob(folder, ".sql")
+            found.append(Pattern(pattern, f"{len(paths)} files with DDL"))
+    return tuple(found)
+
+
+def _room(path: str) -> str:
+    """The folder to watch for an SQL file: the folder of migrations above it, or else its own."""
+    parents = [parent.as_posix() for parent in PurePosixPath(path).parents]
+    return next((parent for parent in parents if PurePosixPath(parent).name in _MIGRATION_ROOMS), parents[0])
+
+
+def _embedded(
+    counts: dict[str, int], tree: WorkTree
+) -> tuple[tuple[Pattern, ...], tuple[Pattern, ...], tuple[str, ...]]:
+    """A folder that is all about the database is watched as a whole, so that the next file in it counts at once."""
+    ranked = sorted(counts, key=lambda path: (-counts[path], path))
+    patterns: dict[str, int] = defaultdict(int)
+    for path in ranked[:_MOST]:
+        file = PurePosixPath(path)
+        room = file.parent.name.lower() in _DATABASE_ROOMS
+        patterns[_glob(file.parent.as_posix(), file.suffix) if room else literal(path)] += counts[path]
+    folders = {
+        PurePosixPath(pattern).parent.as_posix() for pattern in patterns if pattern.rsplit("/", 1)[-1][:1] == "*"
+    }
+    tests = [path for path in tree.code if is_aside(path) and PurePosixPath(path).parent.as_posix() in folders]
+    more = ranked[_MOST:]
+    asked = (f"{len(more)} more files hold DDL: {', '.join(more[:5])}…; are they schema code?",) if more else ()
+    return (
+        tuple(Pattern(pattern, f"{_statements(count)} inside code") for pattern, count in patterns.items()),
+        tuple(Pattern(literal(path), "a test beside schema code") for path in tests if path.endswith(_LANGUAGES)),
+        asked,
+    )
+
+
+def _statements(count: int) -> str:
+    return "1 statement of DDL" if count == 1 else f"{count} statements of DDL"
+
+
+def _models(code: dict[str, str]) -> list[str]:
+    python = ((path, text) for path, text in code.items() if path.endswith(".py"))
+    return [path for path, text in python if _TABLENAME.search(text) or (_MODEL.search(text) and _COLUMN.search(text))]
+
+
+def _glob(folder: str, suffix: str) -> str:
+    return f"{literal(folder)}/*{suffix}" if folder != "." else f"/*{suffix}"

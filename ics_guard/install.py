@@ -1,0 +1,4 @@
+"""placeholder"""
+
+
+def refresh_sieve(repository, config): ...
