@@ -135,3 +135,50 @@ os._exit(9)
     done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
     assert done.returncode == 9
     assert path.with_name(path.name + "-journal").stat().st_size > 512
+
+
+CONFIG = """\
+version = 1
+
+[watch]
+sql = ["migrations/*.sql"]
+
+[env.local]
+store = "backups"
+
+[env.local.sources.db]
+kind = "sqlite"
+path = "data/app.db"
+"""
+
+
+def git(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], cwd=folder, check=check, capture_output=True, text=True)
+
+
+def make_repository(folder: Path, *, wal: bool = True, rows: int = 200, config: str = CONFIG) -> Path:
+    """A repository with one commit, a configuration and a live, ignored database at data/app.db."""
+    folder.mkdir(parents=True, exist_ok=True)
+    git(folder, "init", "-q", "-b", "main", ".")
+    (folder / "ics-guard.toml").write_text(config)
+    (folder / ".gitignore").write_text("data/\nbackups/\n")
+    (folder / "migrations").mkdir()
+    (folder / "migrations" / "0001.sql").write_text("CREATE TABLE episodes (id INTEGER PRIMARY KEY);\n")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-qm", "first", "--no-verify")
+    if rows:
+        make_database(folder / "data" / "app.db", wal=wal, rows=rows)
+    return folder
+
+
+def ics_guard(folder: Path, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user would, in a folder."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "ics_guard", *arguments],
+        cwd=folder,
+        input=stdin,
+        stdin=None if stdin is not None else subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -1,7 +1,13 @@
-"""Schema-impacting changes in a diff: `detect` compares two versions of a file by meaning. Nothing here runs user code."""
+"""Schema-impacting changes in a diff: `detect` compares two versions of a file by meaning, and runs neither."""
 
 from __future__ import annotations
 
+from ics_guard.detect.alembic_edit import detect_alembic
+from ics_guard.detect.django import detect_django
+from ics_guard.detect.embedded import detect_embedded
+from ics_guard.detect.models import detect_models
+from ics_guard.detect.operations import Operation, to_change, unreadable
+from ics_guard.detect.sql import detect_sql
 from ics_guard.model import Change, Kind
 
 __all__ = ["detect"]
@@ -12,16 +18,29 @@ def detect(
 ) -> list[Change]:
     """Given both versions of a file (None where it is absent), return the schema-impacting changes between them.
 
-    A rename is given by both versions and `previous_path`. `path` is the place now, or the old one if it is gone.
-    What changed and could not be read comes out as a change of unknown severity; nothing is raised, run or read.
+    A rename is given by both versions and `previous_path`. Nothing is read, run or raised: what changed and could not
+    be read comes out as a change of unknown severity. Lines and columns count from 1, in the old version if it is gone.
     """
-    from ics_guard.detect.operations import to_change, unreadable  # noqa: PLC0415 - the hot path imports this package
-
     if before == after:
         return []
-    try:
-        operations, revision = _read(kind, path, before, after)
-    except RecursionError:  # a tree deeper than any person writes
-        operations, revision = [unreadable(before, after)], None
     place = path or previous_path or ""
+    try:
+        operations, revision = _operations(kind, place, before, after)
+    except RecursionError:  # nested deeper than any person writes
+        operations, revision = [unreadable(before, after)], None
     return [to_change(operation, place, kind, revision) for operation in operations]
+
+
+def _operations(kind: Kind, path: str, before: bytes | None, after: bytes | None) -> tuple[list[Operation], str | None]:
+    """What the edit means, and the revision it belongs to."""
+    match kind:
+        case Kind.ALEMBIC:
+            return detect_alembic(before, after)
+        case Kind.DJANGO:
+            return detect_django(before, after), None
+        case Kind.SQL:
+            return detect_sql(path, before, after), None
+        case Kind.EMBEDDED:
+            return detect_embedded(path, before, after), None
+        case Kind.MODEL:
+            return detect_models(before, after), None

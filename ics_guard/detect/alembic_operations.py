@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ics_guard.detect.rules import RULES
 from ics_guard.detect.sql_names import plain
 from ics_guard.detect.sqlalchemy_reading import Scope, argument, column_is_required, is_constant, keyword, narrows
+from ics_guard.detect.text import word_set
 from ics_guard.model import Effect
 
 
@@ -143,9 +144,7 @@ DIRECTIVES: Mapping[str, Callable[[Directive], Reading]] = {
 }
 """Every directive by its name on `op`."""
 
-INERT = frozenset(
-    "get_bind get_context f inline_literal implementation_for register_operation autocommit_block".split()
-)
+INERT = word_set("get_bind get_context f inline_literal implementation_for register_operation autocommit_block")
 """What else `op` offers that leaves the schema alone."""
 
 

@@ -11,8 +11,9 @@ from ics_guard.detect.python_tree import dotted
 from ics_guard.detect.sql_read import read_statement
 from ics_guard.detect.sql_split import Statement, split
 from ics_guard.detect.sqlalchemy_reading import Scope, argument
+from ics_guard.detect.text import word_set
 
-EXECUTES = frozenset("execute exec_driver_sql executemany executescript scalar scalars stream".split())
+EXECUTES = word_set("execute exec_driver_sql executemany executescript scalar scalars stream")
 """Methods, of whatever connection, that run what they are given."""
 
 _DDL_ELEMENTS = {

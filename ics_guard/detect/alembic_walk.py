@@ -15,10 +15,9 @@ from ics_guard.detect.operations import Operation
 from ics_guard.detect.python_meaning import meaning
 from ics_guard.detect.python_tree import Module, dotted
 from ics_guard.detect.sqlalchemy_reading import Scope, argument, is_constant, keyword
+from ics_guard.detect.text import word_set
 
-_LIBRARIES = frozenset(
-    "sqlalchemy alembic sqlmodel sqlalchemy_utils geoalchemy2 citext pgvector typing_extensions".split()
-)
+_LIBRARIES = word_set("sqlalchemy alembic sqlmodel sqlalchemy_utils geoalchemy2 citext pgvector typing_extensions")
 _RUNS_CODE = frozenset({"subprocess", "importlib", "runpy", "sqlite3", "ctypes"})
 _SESSIONS = frozenset({"Session", "sessionmaker", "scoped_session", "AsyncSession", "async_sessionmaker"})
 _RUNNERS = frozenset({"exec", "eval", "__import__"})
@@ -97,8 +96,8 @@ class Walk:
         self._expression(node.value, scope)
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
-            grown = isinstance(node, ast.AugAssign) and isinstance(target, ast.Name)
-            _bind(target, ast.BinOp(scope.resolve(target), node.op, node.value) if grown else node.value, scope)
+            grown = ast.BinOp(scope.resolve(target), node.op, node.value) if isinstance(node, ast.AugAssign) else None
+            _bind(target, grown or node.value, scope)
 
     def _with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> None:
         batches = []

@@ -15,27 +15,32 @@ from ics_guard.detect.text import decode
 
 _HINT = re.compile(r"\b(?:create|alter|drop|truncate|rename)\b", re.IGNORECASE)
 _NAME = r"(?:\S+ \. )?\S+"
+_LIST = rf"{_NAME}(?: , {_NAME})*"
 _DDL = re.compile(
-    rf"""
-      create\ (?:\S+\ ){{0,4}}?table\ (?:if\ not\ exists\ )?{_NAME}\ (?:\(|as\b|of\b|like\b|partition\b|using\b)
-    | create\ virtual\ table\ (?:if\ not\ exists\ )?{_NAME}\ using\b
-    | create\ (?:\S+\ ){{0,2}}?index\ (?:concurrently\ )?(?:if\ not\ exists\ )?(?:{_NAME}\ )?on\ {_NAME}\ (?:using\ \S+\ )?\(
-    | create\ (?:\S+\ ){{0,3}}?view\ (?:if\ not\ exists\ )?{_NAME}\ (?:\(.*?\)\ )?as\b
-    | create\ (?:\S+\ ){{0,3}}?trigger\ (?:if\ not\ exists\ )?{_NAME}\ (?:before|after|instead|on|for|insert|update|delete)\b
-    | create\ (?:or\ replace\ )?(?:function|procedure)\ {_NAME}\ \(
-    | create\ (?:type|domain)\ {_NAME}\ as\b
-    | create\ policy\ {_NAME}\ on\b
-    | create\ (?:schema|extension|sequence|database)\ if\ not\ exists\ {_NAME}
-    | create\ (?:schema|extension|sequence|database)\ {_NAME}\Z
-    | drop\ (?:table|index|view|trigger|materialized\ view|schema|type|sequence|function|procedure|database|policy|extension)
-      \ (?:concurrently\ )?(?:if\ exists\ )?{_NAME}(?:\ ,\ {_NAME})*(?:\ on\ {_NAME})?(?:\ cascade|\ restrict|\ \(.*\))?\Z
-    | alter\ (?:foreign\ )?table\ (?:if\ exists\ )?(?:only\ )?{_NAME}\ (?:add|drop|alter|rename|modify|change|set|enable|disable
-      |force|no|owner|attach|detach|validate|engine|convert|inherit|replica|cluster|auto_increment|with\ (?:no)?check)\b
-    | alter\ (?:type|sequence|index|view|schema|domain)\ (?:if\ exists\ )?{_NAME}\ (?:add|drop|rename|set|owner|alter|restart|as)\b
-    | truncate\ (?:table\ )?(?:only\ )?{_NAME}(?:\ ,\ {_NAME})*(?:\ (?:restart|continue)\ identity)?(?:\ cascade|\ restrict)?\Z
-    | rename\ table\ {_NAME}\ to\b
-    """,
-    re.VERBOSE,
+    "|".join(
+        (
+            rf"create (?:\S+ ){{0,4}}?table (?:if not exists )?{_NAME} (?:\(|as\b|of\b|like\b|partition\b|using\b)",
+            rf"create (?:\S+ ){{0,2}}?index (?:concurrently )?(?:if not exists )?(?:{_NAME} )?on {_NAME} "
+            r"(?:using \S+ )?\(",
+            rf"create (?:\S+ ){{0,3}}?view (?:if not exists )?{_NAME} (?:\(.*?\) )?as\b",
+            rf"create (?:\S+ ){{0,3}}?trigger (?:if not exists )?{_NAME} "
+            r"(?:before|after|instead|on|for|insert|update|delete)\b",
+            rf"create (?:or replace )?(?:function|procedure) {_NAME} \(",
+            rf"create (?:type|domain) {_NAME} as\b",
+            rf"create policy {_NAME} on\b",
+            rf"create (?:schema|extension|sequence|database) (?:if not exists {_NAME}|{_NAME}\Z)",
+            r"drop (?:table|index|view|trigger|materialized view|schema|type|sequence|function|procedure|database"
+            rf"|policy|extension) (?:concurrently )?(?:if exists )?{_LIST}(?: on {_NAME})?"
+            r"(?: cascade| restrict| \(.*\))?\Z",
+            rf"alter (?:foreign )?table (?:if exists )?(?:only )?{_NAME} (?:add|drop|alter|rename|modify|change|set"
+            r"|enable|disable|force|no|owner|attach|detach|validate|engine|convert|inherit|replica|cluster|auto_increment"
+            r"|with (?:no)?check)\b",
+            rf"alter (?:type|sequence|index|view|schema|domain) (?:if exists )?{_NAME} "
+            r"(?:add|drop|rename|set|owner|alter|restart|as)\b",
+            rf"truncate (?:table )?(?:only )?{_LIST}(?: (?:restart|continue) identity)?(?: cascade| restrict)?\Z",
+            rf"rename table {_NAME} to\b",
+        )
+    )
 )
 
 

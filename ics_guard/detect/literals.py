@@ -36,7 +36,10 @@ _LANGUAGES = {
     ("rs",): ((_SLASHED, _BLOCK), (_RUST_RAW, _CHARACTER, _DOUBLE_LINES)),
     ("go",): ((_SLASHED, _BLOCK), (_GO_RAW, _CHARACTER, _DOUBLE)),
     ("c", "h", "cc", "cpp", "cxx", "hpp", "m", "mm"): ((_SLASHED, _BLOCK), (_CPP_RAW, _CHARACTER, _DOUBLE)),
-    ("java", "kt", "kts", "scala", "swift", "dart", "groovy"): ((_SLASHED, _BLOCK), (_TRIPLE, _TRIPLE_SINGLE, _DOUBLE, _SINGLE)),
+    ("java", "kt", "kts", "scala", "swift", "dart", "groovy"): (
+        (_SLASHED, _BLOCK),
+        (_TRIPLE, _TRIPLE_SINGLE, _DOUBLE, _SINGLE),
+    ),
     ("cs", "fs", "vb"): ((_SLASHED, _BLOCK), (_TRIPLE, _VERBATIM, _CHARACTER, _DOUBLE)),
     ("py", "pyi"): ((_HASHED,), (_TRIPLE, _TRIPLE_SINGLE, _DOUBLE, _SINGLE)),
     ("rb", "pl", "pm", "sh", "bash", "zsh", "ex", "exs", "cr", "yml", "yaml", "toml", "r", "jl"): (
@@ -74,9 +77,11 @@ def literals(text: str, path: str) -> list[Literal]:
         if match["shown"] is None:
             continue
         value = _value(match, raw_ticks=raw_ticks)
-        if result and end >= 0 and _JOINT.fullmatch(text, end, match.start()) and text[end : match.start()].strip():
-            result[-1] = Literal(result[-1].text + value, result[-1].start)
-        elif result and end >= 0 and suffix in ("py", "c", "h", "cc", "cpp") and not text[end : match.start()].strip():
+        if (
+            result and end >= 0 and _JOINT.fullmatch(text, end, match.start()) and text[end : match.start()].strip()
+        ) or (
+            result and end >= 0 and suffix in ("py", "c", "h", "cc", "cpp") and not text[end : match.start()].strip()
+        ):
             result[-1] = Literal(result[-1].text + value, result[-1].start)
         else:
             result.append(Literal(value, match.start()))

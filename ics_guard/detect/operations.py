@@ -8,10 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ics_guard.detect.rules import RULES
+from ics_guard.detect.text import word_set
 from ics_guard.model import Change, Effect, Kind, Severity
 
-_ON_NEW_TABLE = frozenset(
-    "create_unique_index add_constraint set_not_null add_required_column alter_table create_policy".split()
+_ON_NEW_TABLE = word_set(
+    "create_unique_index add_constraint set_not_null add_required_column alter_table create_policy"
 )
 
 
@@ -105,20 +106,24 @@ def settle(operations: Iterable[Operation]) -> list[Operation]:
             sides[effect.object].add(effect.present)
     unsure = {name for name, seen in sides.items() if len(seen) > 1}
     moved = {name.removeprefix("table:") for name, seen in sides.items() if name.startswith("table:") and False in seen}
-    return [
-        replace(
-            operation,
-            effects=()
-            if operation.table in moved
-            else tuple(effect for effect in operation.effects if _holds(effect, unsure, moved)),
-        )
-        for operation in judged
-    ]
+    return [replace(operation, effects=_certain(operation, unsure, moved)) for operation in judged]
 
 
-def _holds(effect: Effect, unsure: set[str], moved: set[str]) -> bool:
+def _certain(operation: Operation, unsure: set[str], moved: set[str]) -> tuple[Effect, ...]:
+    """The effects that hold afterwards and did not before: not those on a table that is dropped or renamed as well."""
+    itself = any(effect.object == f"table:{operation.table}" for effect in operation.effects)
+    if operation.table in moved and not itself:
+        return ()
+    return tuple(
+        effect
+        for effect in operation.effects
+        if effect.object not in unsure and "{" not in effect.object and _column_table(effect) not in moved
+    )
+
+
+def _column_table(effect: Effect) -> str:
     kind, _, name = effect.object.partition(":")
-    return effect.object not in unsure and not (kind == "column" and name.rpartition(".")[0] in moved)
+    return name.rpartition(".")[0] if kind == "column" else ""
 
 
 def to_change(operation: Operation, path: str, kind: Kind, revision: str | None = None) -> Change:

@@ -1,4 +1,4 @@
-"""Syntax trees to their meaning as text, without docstrings, annotations, aliases, logging and other matters of taste."""
+"""Syntax trees to their meaning as text, without docstrings, annotations, aliases and other matters of taste."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ics_guard.detect.sql_names import name_at, skip, top_level
 from ics_guard.detect.sql_scan import Token
+from ics_guard.detect.text import word_set
 from ics_guard.model import Effect
 
 Action = tuple[str, str, str, tuple[Effect, ...]]
@@ -13,27 +14,32 @@ Action = tuple[str, str, str, tuple[Effect, ...]]
 
 _Reader = Callable[[str, Sequence[Token], tuple[str, ...]], Action]
 
-_CONSTRAINT = frozenset("constraint primary unique foreign check exclude fulltext spatial index key not".split())
-_FILLED = frozenset("default generated identity autoincrement auto_increment serial bigserial smallserial as".split())
+_CONSTRAINT = word_set("constraint primary unique foreign check exclude fulltext spatial index key not")
+_FILLED = word_set("default generated identity autoincrement auto_increment serial bigserial smallserial as")
 
 
 def actions(table: str, tokens: Sequence[Token]) -> list[tuple[Action, str]]:
     """Given a table's name and the tokens after it in ALTER TABLE, return each action with its meaning as text."""
     result, verb = [], ""
-    for part in top_level(tokens):
-        words = tuple(token.norm for token in part)
-        if words[:1] == ("with",) and words[1:2] in (("check",), ("nocheck",)):  # T-SQL
-            part, words = part[2:], words[2:]
-        if words and words[0] not in _VERBS and verb in ("add", "drop"):  # T-SQL: ADD a int, b int
-            words = (verb, *words)
-            part = (part[0]._replace(kind="word", text=verb, norm=verb), *part)
-        verb = words[0] if words else ""
+    for written in top_level(tokens):
+        part = _with_verb(written, verb)
+        verb = part[0].norm if part else ""
         inner = _parenthesised(part) if verb in ("add", "drop", "modify") else ()
-        for piece in top_level(inner) or [part]:
-            piece = (*part[:1], *piece) if inner else piece  # noqa: PLW2901 - one column of ADD (a int, b int)
-            meaning = " ".join(token.norm for token in piece)
-            result.append((_action(table, piece, tuple(token.norm for token in piece)), meaning))
+        pieces = [(part[0], *piece) for piece in top_level(inner)] or [part]
+        for piece in pieces:  # ADD (a int, b int) is two actions
+            words = tuple(token.norm for token in piece)
+            result.append((_action(table, piece, words), " ".join(words)))
     return result
+
+
+def _with_verb(part: tuple[Token, ...], verb: str) -> tuple[Token, ...]:
+    """The action with its verb in front: T-SQL writes WITH CHECK before it, and says it once in ADD a int, b int."""
+    words = tuple(token.norm for token in part[:2])
+    if words in (("with", "check"), ("with", "nocheck")):
+        part = part[2:]
+    if part and part[0].norm not in _VERBS and verb in ("add", "drop"):
+        return (part[0]._replace(kind="word", text=verb, norm=verb), *part)
+    return part
 
 
 def _parenthesised(part: Sequence[Token]) -> Sequence[Token]:
@@ -55,7 +61,7 @@ def _add(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
     if not name:
         return "sql.alter_table", "alter_table", table, ()
     rest = words[index:]
-    required = "not" in rest and "null" in rest[rest.index("not") + 1 : rest.index("not") + 2] or "primary" in rest
+    required = ("not" in rest and "null" in rest[rest.index("not") + 1 : rest.index("not") + 2]) or "primary" in rest
     rule = "add_required_column" if required and not _FILLED.intersection(rest) else "add_column"
     return f"sql.{rule}", "add_column", f"{table}.{name}", (Effect(f"column:{table}.{name}", True),)
 
@@ -142,8 +148,35 @@ _VERBS: Mapping[str, _Reader | None] = {
     "rename": _rename,
     "owner": _owner,
     **dict.fromkeys(
-        "set reset enable disable force no validate attach detach cluster inherit replica engine convert comment split "
-        "auto_increment switch rebuild merge exchange partition order default character collate row_format".split(),
+        [
+            "set",
+            "reset",
+            "enable",
+            "disable",
+            "force",
+            "no",
+            "validate",
+            "attach",
+            "detach",
+            "cluster",
+            "inherit",
+            "replica",
+            "engine",
+            "convert",
+            "comment",
+            "split",
+            "auto_increment",
+            "switch",
+            "rebuild",
+            "merge",
+            "exchange",
+            "partition",
+            "order",
+            "default",
+            "character",
+            "collate",
+            "row_format",
+        ],
         None,
     ),
 }

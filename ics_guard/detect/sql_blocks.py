@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from ics_guard.detect.sql_scan import Token, scan
 from ics_guard.detect.sql_split import Statement, body_text
+from ics_guard.detect.text import word_set
 
-_BOUNDARY = frozenset("begin then else loop do".split()) | {";", ")"}
-_VERBS = frozenset("create alter drop truncate delete update call rename exec insert".split())
+_BOUNDARY = word_set("begin then else loop do") | {";", ")"}
+_VERBS = word_set("create alter drop truncate delete update call rename exec insert")
 _RUNS = frozenset({"execute", "exec", "perform"})
 
 

@@ -1,4 +1,4 @@
-"""Which columns differ between two versions of one CREATE TABLE. The one place where sqlglot is imported, and only here."""
+"""Which columns differ between two versions of one CREATE TABLE: the one place where sqlglot is needed."""
 
 from __future__ import annotations
 

@@ -23,22 +23,12 @@ def name_at(tokens: Sequence[Token], index: int) -> tuple[str, int]:
     """Given tokens and where a dotted name may begin, return the name and the index after it ("" if there is none)."""
     parts = []
     while index < len(tokens) and tokens[index].kind in _NAMING:
-        part = tokens[index].text
-        while index + 1 < len(tokens) and _glued(tokens, index):  # prefix_{{ name }} is one name
-            index += 1
-            part += tokens[index].text
-        parts.append(part.strip(_TEXT_QUOTES))
+        parts.append(tokens[index].text.strip(_TEXT_QUOTES))
         index += 1
         if index >= len(tokens) or tokens[index].norm != ".":
             break
         index += 1
     return plain(".".join(parts)), index
-
-
-def _glued(tokens: Sequence[Token], index: int) -> bool:
-    near, far = tokens[index], tokens[index + 1]
-    touching = near.start + len(near.text) == far.start
-    return touching and "template" in (near.kind, far.kind) and far.kind in (*_NAMING, "number")
 
 
 def names(tokens: Sequence[Token], index: int) -> tuple[list[str], int]:

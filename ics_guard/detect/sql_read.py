@@ -12,20 +12,17 @@ from ics_guard.detect.sql_blocks import block_statements, dynamic
 from ics_guard.detect.sql_names import name_at, names, skip
 from ics_guard.detect.sql_rows import data_operations
 from ics_guard.detect.sql_split import Statement, words_after_modifiers
+from ics_guard.detect.text import word_set
 from ics_guard.model import Effect
 
-_QUIET = frozenset(
-    "set reset show begin start commit end rollback savepoint release abort analyze vacuum explain use lock unlock print "
-    "copy listen notify discard checkpoint reindex cluster refresh flush optimize prepare deallocate close fetch open "
-    "attach detach raise return values table describe desc go kill load cache uncache work checkpoint then".split()
+_QUIET = word_set(
+    "set reset show begin start commit end rollback savepoint release abort analyze vacuum explain use lock unlock "
+    "print copy listen notify discard checkpoint reindex cluster refresh flush optimize prepare deallocate close fetch "
+    "open go attach detach raise return values table describe desc kill load cache uncache work"
 )
-_PRIVILEGES = frozenset("grant revoke comment reassign security deny".split())
-_PRINCIPALS = frozenset("role user login group default system session resource".split())
-_OBJECT_EFFECTS = frozenset("view trigger index table".split())
-_QUIET_TEMPLATE = re.compile(
-    r"\{[{%][-~]?\s*(?:end|if|else|elif|elsif|range|with|define|block|/\*|set|for|endif|endfor|config|!|#|/)",
-    re.IGNORECASE,
-)
+_PRIVILEGES = word_set("grant revoke comment reassign security deny")
+_PRINCIPALS = word_set("role user login group default system session resource")
+_OBJECT_EFFECTS = word_set("view trigger index table")
 _QUIET_META = re.compile(
     r"\\(?:i|ir|include|include_relative|gexec|!|e|edit)\b|\.(?:read|shell|system|import|restore)\b"
 )
@@ -34,7 +31,7 @@ _QUIET_META = re.compile(
 def read_statement(statement: Statement) -> list[Operation]:
     """Given a statement, return its operations; none if it cannot touch the schema. What cannot be read says so."""
     operations = _operations(statement)
-    if not statement.closed:
+    if not statement.closed and all(found.rule != "sql.unread" for found in operations):
         operations.append(_operation(statement, "sql.unread", "statement", statement.words[0]))
     return operations
 
@@ -58,7 +55,7 @@ def _operations(statement: Statement) -> list[Operation]:
     if first.kind == "meta":
         runs = _QUIET_META.match(first.norm)
         return [_operation(statement, "sql.include", "include", first.norm)] if runs else []
-    if first.kind == "template":
+    if first.kind in ("template", "control"):
         return _templated(statement)
     if first.norm == "(" and len(statement.tokens) > 1:
         return _operations(_from(statement, 1))
@@ -79,11 +76,11 @@ def _from(statement: Statement, index: int) -> Statement:
 
 def _templated(statement: Statement) -> list[Operation]:
     index = 0
-    while index < len(statement.tokens) and statement.tokens[index].kind == "template":
+    while index < len(statement.tokens) and statement.tokens[index].kind in ("template", "control"):
         index += 1
     if index < len(statement.tokens) and statement.tokens[index].kind == "word":
         return [replace(found, canonical=statement.canonical) for found in _operations(_from(statement, index))]
-    if all(_QUIET_TEMPLATE.match(token.text) for token in statement.tokens):
+    if all(token.kind == "control" for token in statement.tokens):
         return []
     return [_operation(statement, "sql.dynamic", "template", statement.tokens[0].text[:40])]
 
@@ -225,7 +222,7 @@ def _call(statement: Statement) -> list[Operation]:
     name, _ = name_at(statement.tokens, skip(statement.words, 1, "procedure"))
     if name.rpartition(".")[2] == "sp_rename":
         return [_operation(statement, "sql.rename_table", "rename", name)]
-    rule = "sql.call" if statement.words[0] == "call" or name and "sp_executesql" not in name else "sql.dynamic"
+    rule = "sql.call" if statement.words[0] == "call" or (name and "sp_executesql" not in name) else "sql.dynamic"
     return [_operation(statement, rule, "call", name)]
 
 

@@ -19,7 +19,7 @@ _HARMLESS_CALL = re.compile(
 
 
 def data_operations(tokens: Sequence[Token]) -> list[tuple[str, str, str]]:
-    """Given the tokens of a SELECT, INSERT, UPDATE, DELETE, MERGE or WITH, return rule, operation and table of each harm."""
+    """Given the tokens of a SELECT, INSERT, UPDATE, DELETE, MERGE or WITH, return rule, operation, table."""
     words = tuple(token.norm for token in tokens)
     if words[0] == "select":
         return _select(tokens, words)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 class Token(NamedTuple):
     """One token. `norm` is what it means: words in lower case, the rest as written. `start` is its offset.
 
-    Kinds: word, name (quoted), string, body (dollar-quoted), number, template, op; end (of a statement);
+    Kinds: word, name (quoted), string, body (dollar-quoted), number, op; template (a value put in), control (its ifs
+    and loops); end (of a statement);
     meta (a client's own command line); section (norm `up` or `down`: what migration tools write in comments).
     """
 
@@ -32,7 +33,7 @@ _STANDARD_STRING = r"'(?:''|[^'])*(?:'|\Z)"
 _ESCAPED_STRING = r"'(?:''|\\.|[^'\\])*(?:'|\Z)"
 _STANDARD_NAME = r'"(?:""|[^"])*(?:"|\Z)'
 _ESCAPED_NAME = r'"(?:""|\\.|[^"\\])*(?:"|\Z)'
-_TOKEN = r"""
+_LEXEME = r"""
       (?P<space>\s+ | \*/)
     | (?P<remark>--[^\n]* | \#[ \t][^\n]* | \#(?=\n|\Z))
     | (?P<comment>/\*)
@@ -47,7 +48,7 @@ _TOKEN = r"""
 """
 _DIALECTS = {
     escaped: re.compile(
-        _TOKEN.replace("STRING", _ESCAPED_STRING if escaped else _STANDARD_STRING).replace(
+        _LEXEME.replace("STRING", _ESCAPED_STRING if escaped else _STANDARD_STRING).replace(
             "NAME", _ESCAPED_NAME if escaped else _STANDARD_NAME
         ),
         re.VERBOSE | re.DOTALL,
@@ -63,6 +64,9 @@ _DIRECTIVE = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _SECTION = re.compile(r"--\s*(?://\s*@|\+\s*goose\s+|\+\s*migrate\s+|migrate\s*:\s*|@)(up|down|undo)\b", re.IGNORECASE)
+_CONTROL = re.compile(
+    r"\{%|\{\{[-~]?\s*(?:end|if|else|elif|elsif|range|with|define|block|/\*|set|for|config|!|\#|/)", re.IGNORECASE
+)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _EXECUTABLE_COMMENT = re.compile(r"/\*!\d*")
 
@@ -115,6 +119,8 @@ def _scan(text: str, *, escaped: bool) -> Scan:
                 kind, value, position = _dollar_quoted(text, start, value)
             clean = clean and _plausible(kind, value, text[position : position + 1])
             token, leads = _named(kind, value, start, leads, bool(delimiter)), False
+            if tokens and _glued(tokens[-1], token):
+                token = _joined(tokens.pop(), token)
         tokens.append(token)
         if token.kind == "end":
             position = _after_copied_rows(tokens[fresh:], text, position)
@@ -123,9 +129,22 @@ def _scan(text: str, *, escaped: bool) -> Scan:
     return Scan(tuple(tokens), clean)
 
 
+def _glued(near: Token, far: Token) -> bool:
+    """Whether two tokens are one name: `prefix_{{ name }}`."""
+    kinds = (near.kind, far.kind)
+    touching = near.start + len(near.text) == far.start
+    return touching and "template" in kinds and all(kind in ("template", "word", "number") for kind in kinds)
+
+
+def _joined(near: Token, far: Token) -> Token:
+    return Token("template", near.text + far.text, near.norm + far.norm, near.start, near.leads)
+
+
 def _named(kind: str, value: str, start: int, leads: bool, delimited: bool) -> Token:
     if kind == "op" and value == ";" and not delimited:
         return Token("end", value, ";", start, leads)
+    if kind == "template" and _CONTROL.match(value):
+        return Token("control", value, value, start, leads)
     if kind == "meta":
         return Token(kind, value, " ".join(value.split()), start, leads)
     return Token(kind, value, value.lower() if kind in ("word", "number") else value, start, leads)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ics_guard.detect.sql_scan import Token, scan
+from ics_guard.detect.text import word_set
 
-_MODIFIERS = frozenset(
+_MODIFIERS = word_set(
     "or replace alter temp temporary global local unlogged unique clustered nonclustered fulltext spatial materialized "
     "recursive external foreign virtual force editionable noneditionable trusted procedural constraint definer invoker "
-    "algorithm undefined merge temptable sql security aggregate transient columnstore xml bitmap".split()
+    "algorithm undefined merge temptable sql security aggregate transient columnstore xml bitmap"
 )
 _BODIED = frozenset({"trigger", "procedure", "proc", "function", "event", "package"})
 _NOT_A_BLOCK = frozenset({"", "transaction", "work", "tran", "deferred", "immediate", "exclusive", "isolation", "read"})
@@ -19,7 +20,7 @@ _CREATED = frozenset(
     {"table", "view", "procedure", "proc", "function", "trigger", "database", "schema", "index", "type"}
 )
 _CONTINUED = frozenset({"with", "explain", "grant", "revoke", "comment"})
-_UNFINISHED = frozenset("as instead also do then on for or and , before after of key begin (".split())
+_UNFINISHED = word_set("as instead also do then on for or and , before after of key begin (")
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _nesting(current: list[Token], token: Token, following: str, depth: int) -> 
     if token.norm == "begin":
         alone = len(current) == 1 and (following in _NOT_A_BLOCK or following == ";")
         return 0 if alone or following in ("tran", "transaction") or not _bodied(current) else 1
-    if depth <= 0 or len(current) > 1 and current[-2].norm == "end":
+    if depth <= 0 or (len(current) > 1 and current[-2].norm == "end"):
         return 0  # the CASE of END CASE
     if token.norm == "case":
         return 1
@@ -128,7 +129,7 @@ def _bodied(current: list[Token]) -> bool:
 
 
 def _starts_another(current: list[Token], token: Token, ahead: tuple[Token, ...]) -> bool:
-    """Whether a word at the start of a line begins a statement although none was ended (T-SQL asks for no semicolon)."""
+    """Whether a word at the start of a line begins another statement (T-SQL asks for no semicolon)."""
     if not current or token.norm not in ("create", "alter", "drop", "truncate", "delete", "update") or _bodied(current):
         return False
     if current[0].norm in _CONTINUED or not _complete(current):

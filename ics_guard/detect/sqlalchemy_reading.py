@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 
 from ics_guard.detect.python_strings import pieces
 from ics_guard.detect.python_tree import Module, dotted
+from ics_guard.detect.text import word_set
 
 _SIZES = {"smallinteger": 1, "smallint": 1, "integer": 2, "int": 2, "biginteger": 3, "bigint": 3}
-_STRINGS = frozenset(
-    "string varchar unicode nvarchar char nchar text unicodetext clob mediumtext longtext autostring".split()
-)
-_UNLIMITED = frozenset("text unicodetext clob mediumtext longtext".split())
-_FRACTIONS = frozenset("float double double_precision real numeric decimal".split())
-_INSTANTS = frozenset("datetime timestamp".split())
-_WRAPPERS = frozenset("text DDL dedent cleandoc bindparams strip lstrip rstrip columns quoted_name f".split())
-_FILLERS = frozenset("Computed Identity".split())
+_STRINGS = word_set("string varchar unicode nvarchar char nchar text unicodetext clob mediumtext longtext autostring")
+_UNLIMITED = word_set("text unicodetext clob mediumtext longtext")
+_FRACTIONS = word_set("float double double_precision real numeric decimal")
+_INSTANTS = word_set("datetime timestamp")
+_WRAPPERS = word_set("text DDL dedent cleandoc bindparams strip lstrip rstrip columns quoted_name f")
+_FILLERS = word_set("Computed Identity")
 _UNSAFE = re.compile(r"[{}'\"\n]")
 
 
@@ -72,8 +71,8 @@ class Scope:
         if parts is not None:
             return "".join(part if isinstance(part, str) else self._piece(part) for part in parts)
         if isinstance(node, ast.IfExp):
-            parts = [text for text in (self.text(node.body), self.text(node.orelse)) if text is not None]
-            return ";\n".join(parts) if len(parts) == 2 else None
+            body, otherwise = self.text(node.body), self.text(node.orelse)
+            return None if body is None or otherwise is None else f"{body};\n{otherwise}"
         return self._called_text(node) if isinstance(node, ast.Call) else None
 
     def _piece(self, part: ast.expr) -> str:

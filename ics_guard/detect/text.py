@@ -45,3 +45,8 @@ def _strictly(content: bytes, encoding: str) -> str | None:
     except UnicodeDecodeError:
         return None
     return None if _CONTROL.search(text) else text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def word_set(text: str) -> frozenset[str]:
+    """Given words with spaces between them, return the set of them (tables of keywords stay readable this way)."""
+    return frozenset(text.split())

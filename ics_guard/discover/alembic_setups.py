@@ -45,7 +45,7 @@ def find_setups(tree: WorkTree, migrations: Iterable[Migration]) -> tuple[list[S
         mine = [one for one in remaining if any(_inside(one.path, folder) for folder in folders)]
         remaining = [one for one in remaining if one not in mine]
         setups.append(_setup(path, f"it keeps {len(mine)} revisions in {', '.join(folders)}", folders, mine))
-    why = "".join(f"; {message}" for message in unresolved.values())
+    why = f" ({', '.join(unresolved)} cannot say so)" if unresolved else ""
     for folder in sorted({_home(one.path) for one in remaining}):
         mine = [one for one in remaining if _home(one.path) == folder]
         setups.append(_setup(folder, f"{len(mine)} revisions are here{why}", (folder,), mine))

@@ -1,4 +1,4 @@
-"""DDL in text: which tables a piece of SQL makes or alters, and the string literals of source code that may hold SQL."""
+"""DDL in text: what a piece of SQL makes or alters, and the string literals of source code that may hold SQL."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _ALTER = rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{_NAME}\s+(?:ADD|DROP
 _CREATES = re.compile(rf"\b{_CREATE}", re.IGNORECASE)
 _ALTERS = re.compile(rf"\b{_ALTER}", re.IGNORECASE)
 _STATEMENT = re.compile(r"(?:^|;)\s*(?:CREATE|ALTER|DROP)\s+[A-Z]", re.IGNORECASE)
+_HINT = re.compile(r"\b(?:CREATE|ALTER)\b.{0,60}\bTABLE\b", re.IGNORECASE | re.DOTALL)
 _SQL_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _LITERAL = re.compile(
     r"""//[^\n]*|/\*.*?\*/"""
@@ -34,6 +35,11 @@ def holds_ddl(sql: str) -> bool:
 def tables_created(sql: str) -> list[str]:
     """Given SQL, return the tables it makes, lower-case, temporary ones left out."""
     return [match["name"].lower() for match in _CREATES.finditer(sql)]
+
+
+def may_hold_ddl(text: str) -> bool:
+    """Given any text, return at once whether a closer look could find DDL in it."""
+    return bool(_HINT.search(text))
 
 
 def count_ddl(sql: str) -> int:

@@ -22,7 +22,8 @@ _FILE = re.compile(
 )
 _JOINED = re.compile(r"""["']([\w-]+)["']\s*(?:\)\s*\.\s*join\(\s*|/\s*|,\s*)["'](\w[\w.-]*\.(?:db|sqlite3?))["']""")
 _THROWAWAY = re.compile(
-    r"(?:^|[/_.-])(?:tests?|tmp|temp|example|memory|foo|thumbs)(?:[/_.-]|$)|YYYY|backup|\.bak", re.IGNORECASE
+    r"(?:^|[_.-]|(?<=.)/)(?:tests?|tmp|temp|example|memory|foo|thumbs|copy|old|orig|pre)(?:[/_.-]|$)|YYYY|backup|\.bak",
+    re.IGNORECASE,
 )
 
 
@@ -68,7 +69,8 @@ def is_throwaway(path: str) -> bool:
 def _worth(file: str) -> int:
     name = PurePosixPath(file).name
     if name.startswith(".env") or name.endswith(_SETTINGS) or name == "Dockerfile":
-        return 1 if file.startswith(".") and "/" in file else 4  # what CI does says little about here
+        # what CI and containers do says little about this machine
+        return 1 if (file.startswith(".") and "/" in file) or "docker" in name.lower() else 4
     if is_document(file) or name.endswith(_PROSE):
         return 1
     return 2 if name.endswith(_CODE) else 0
@@ -78,8 +80,8 @@ def _paths(file: str, text: str) -> Iterator[tuple[str, int]]:
     if "sqlite" not in text and ".db" not in text:
         return
     for match in _URL.finditer(text):
-        if match["path"] != ":memory:":
-            yield _settled("", match["path"]), match.start()
+        if ":memory:" not in match["path"]:
+            yield _settled("", match["path"].removeprefix("file:")), match.start()
     for match in _JOINED.finditer(text):
         yield f"{match[1]}/{match[2]}", match.start()
     for match in _FILE.finditer(text):

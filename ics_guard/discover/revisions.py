@@ -19,7 +19,7 @@ class Migration:
 
 def read_migration(path: str, text: str) -> Migration | None:
     """Given a Python file, return the migration it defines, or None: what merely has the name of one is none."""
-    if "down_revision" not in text and "Migration" not in text:
+    if "down_revision" not in text and "class Migration(" not in text:
         return None
     tree = parse_python(text)
     if tree is None:

@@ -10,13 +10,37 @@ from pathlib import PurePosixPath
 
 from ics_guard.config.patterns import literal
 from ics_guard.discover.alembic_setups import Setup, find_setups
-from ics_guard.discover.literals import count_ddl, holds_ddl, string_literals, tables_created
+from ics_guard.discover.literals import count_ddl, holds_ddl, may_hold_ddl, string_literals, tables_created
 from ics_guard.discover.nouns import Pattern
 from ics_guard.discover.revisions import Migration, read_migration
 from ics_guard.discover.worktree import WorkTree, is_aside, is_document
 
-_LANGUAGES = (".py", ".rs", ".go", ".ts", ".tsx", ".js", ".mjs", ".cjs", ".jsx", ".php", ".java", ".kt", ".rb", ".cs")
-_LANGUAGES += (".swift", ".c", ".cc", ".cpp", ".h", ".hpp", ".ex", ".exs", ".scala", ".dart")
+_LANGUAGES: tuple[str, ...] = (
+    ".py",
+    ".rs",
+    ".go",
+    ".ts",
+    ".tsx",
+    ".js",
+    ".mjs",
+    ".cjs",
+    ".jsx",
+    ".php",
+    ".java",
+    ".kt",
+    ".rb",
+    ".cs",
+    ".swift",
+    ".c",
+    ".cc",
+    ".cpp",
+    ".h",
+    ".hpp",
+    ".ex",
+    ".exs",
+    ".scala",
+    ".dart",
+)
 _LARGEST = 4 << 20
 _MOST = 20
 _DATABASE_ROOMS = {"database", "databases", "db", "schema", "schemas", "migrations", "storage", "persistence"}
@@ -56,7 +80,7 @@ def find_schema_code(tree: WorkTree) -> SchemaCode:
     code = {path: text for path, text in texts.items() if path not in taken and not path.endswith(".sql")}
     counts: dict[str, int] = {}
     for path, text in code.items():
-        if "table" in text.lower() and (count := count_ddl(strings := string_literals(path, text))):
+        if may_hold_ddl(text) and (count := count_ddl(strings := string_literals(path, text))):
             counts[path] = count
             tables.update(tables_created(strings))
     for text in python.values():
@@ -123,7 +147,7 @@ def _embedded(
     more = ranked[_MOST:]
     asked = (f"{len(more)} more files hold DDL: {', '.join(more[:5])}…; are they schema code?",) if more else ()
     return (
-        tuple(Pattern(pattern, f"{_statements(count)} inside code") for pattern, count in patterns.items()),
+        tuple(Pattern(pattern, _statements(count)) for pattern, count in patterns.items()),
         tuple(Pattern(literal(path), "a test beside schema code") for path in tests if path.endswith(_LANGUAGES)),
         asked,
     )

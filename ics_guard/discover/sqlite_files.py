@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import apsw
-
-from ics_guard.discover.worktree import WorkTree
 
 _MAGIC = b"SQLite format 3\0"
 _SMALLEST = 512
@@ -28,20 +27,20 @@ class Reading:
     problem: str = ""
 
 
-def find_databases(tree: WorkTree) -> dict[str, str]:
-    """Given a work tree, return the paths of its databases, with what is wrong at first sight ("" if nothing).
+def find_databases(root: Path, sizes: Mapping[str, int]) -> dict[str, str]:
+    """Given files below `root` with their bytes, return the databases, each with what is wrong at first sight, or "".
 
     A file is one by its first bytes, whatever its name; a file that only has the name is listed with its problem.
     """
     found: dict[str, str] = {}
-    for path, size in tree.sizes.items():
+    for path, size in sizes.items():
         named = path.lower().endswith(_SUFFIXES)
         if size == 0 and named:
             found[path] = "it is empty (0 bytes)"
-        elif size >= _SMALLEST and _header(tree.root / path, len(_MAGIC)) == _MAGIC:
-            found[path] = ""
-        elif named:
-            found[path] = "it is not a SQLite database, or it is encrypted"
+        elif named or size >= _SMALLEST:
+            trouble = _trouble_with(root / path)
+            if named or not trouble:
+                found[path] = trouble
     return found
 
 
@@ -53,10 +52,10 @@ def read_database(path: Path) -> Reading:
     try:
         # only while somebody has it open are -wal and -shm both there; else read-only access would create them
         shared = _size(f"{file}-wal") and _size(f"{file}-shm")
-        alone = _header(file, 20)[_VERSIONS_AT] == bytes((_WAL_VERSION, _WAL_VERSION)) and not shared
+        alone = _header(file)[_VERSIONS_AT] == bytes((_WAL_VERSION, _WAL_VERSION)) and not shared
         uri = f"file:{quote(os.fsencode(file))}?mode=ro" + ("&immutable=1" if alone else "")
         connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
-    except apsw.Error as error:
+    except (apsw.Error, OSError) as error:
         return Reading(problem=f"SQLite cannot open it: {error}")
     try:
         connection.set_busy_timeout(500)
@@ -68,10 +67,10 @@ def read_database(path: Path) -> Reading:
 
 
 def _read(connection: apsw.Connection) -> Reading:
-    rows = connection.execute(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-    )
-    tables = frozenset(str(name).lower() for (name,) in rows)
+    rows = list(connection.execute("SELECT lower(name), lower(sql) FROM sqlite_schema WHERE type = 'table'"))
+    virtual = tuple(f"{name}_" for name, sql in rows if str(sql).startswith("create virtual table"))
+    # what full-text search and the like keep for themselves says nothing about whose schema it is
+    tables = frozenset(str(name) for name, _ in rows if not str(name).startswith(("sqlite_", *virtual)))
     revisions: tuple[str, ...] = ()
     apps: frozenset[str] = frozenset()
     if "alembic_version" in tables:
@@ -81,12 +80,17 @@ def _read(connection: apsw.Connection) -> Reading:
     return Reading(tables, revisions, apps)
 
 
-def _header(file: Path, length: int) -> bytes:
+def _trouble_with(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            return stream.read(length)
-    except OSError:
-        return b""
+        header = _header(file)
+    except OSError as error:
+        return f"it cannot be opened: {error.strerror}"
+    return "" if header.startswith(_MAGIC) else "it is not a SQLite database, or it is encrypted"
+
+
+def _header(file: Path) -> bytes:
+    with file.open("rb", buffering=0) as stream:
+        return stream.read(_VERSIONS_AT.stop)
 
 
 def _size(path: str) -> int:

@@ -38,7 +38,8 @@ class WorkTree:
 def walk(root: Path, tracked: Iterable[str]) -> WorkTree:
     """Given the root of a work tree and the paths git tracks in it, return its files. Symlinked folders stay closed.
 
-    What cannot be opened is left out. The code is what git tracks, or everything before the first `git add`.
+    What cannot be opened is left out. The code is what git tracks and what lies beside it in the same folders;
+    everything, before the first `git add`.
     """
     sizes: dict[str, int] = {}
     folders = [""]
@@ -55,8 +56,10 @@ def walk(root: Path, tracked: Iterable[str]) -> WorkTree:
             elif (size := _size(entry)) is not None:
                 sizes[path] = size
     known = frozenset(tracked)
-    mine = sorted(path for path in sizes if (path in known or not known) and not is_vendored(path))
-    return WorkTree(root, sizes, known, tuple(mine))
+    rooms = {path.rpartition("/")[0] for path in known}
+    # what is not added yet counts too: authors migrate first and commit afterwards
+    mine = sorted(path for path in sizes if path.rpartition("/")[0] in rooms or not known)
+    return WorkTree(root, sizes, known, tuple(path for path in mine if not is_vendored(path)))
 
 
 def is_vendored(path: str) -> bool:

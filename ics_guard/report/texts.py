@@ -132,7 +132,7 @@ def entries_text(entries: Sequence[Entry]) -> RenderableType:
         return Text("The ledger is empty.")
     table = Table(box=box.SIMPLE)
     for name in ("seq", "at", "event", "source", "what", "operator"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")  # an id that is cut off cannot be copied
     for entry in entries:
         row = (f"{entry.seq}", moment(entry.at), entry.event, entry.source, entry_in_words(entry), entry.actor)
         table.add_row(*(escape(printable(cell)) for cell in row))

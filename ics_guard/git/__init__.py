@@ -1,0 +1,40 @@
+"""Every question to git outside the hot path: where the repository is, what a diff holds, what a push carries.
+
+Diffs are git's own raw output, read as bytes: GitPython loses a whole diff to one undecodable file name, and cannot
+read objects of SHA-256 repositories. It is asked about configuration only, where it is needed at all.
+"""
+
+from __future__ import annotations
+
+from ics_guard.git.contents import is_tracked, read_blobs, read_folder, tracked_files
+from ics_guard.git.diffs import FileChange, between, difference, everything, staged
+from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, merge_base
+from ics_guard.git.process import LOCAL_VARIABLES, answer, output
+from ics_guard.git.pushes import framework_pushes, framework_stage, pushes
+from ics_guard.git.repository import Repository, open_repository
+
+__all__ = [
+    "LOCAL_VARIABLES",
+    "FileChange",
+    "Repository",
+    "answer",
+    "between",
+    "commit",
+    "commit_range",
+    "difference",
+    "everything",
+    "exists",
+    "framework_pushes",
+    "framework_stage",
+    "head_commit",
+    "identity",
+    "is_tracked",
+    "merge_base",
+    "open_repository",
+    "output",
+    "pushes",
+    "read_blobs",
+    "read_folder",
+    "staged",
+    "tracked_files",
+]

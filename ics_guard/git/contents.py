@@ -1,0 +1,59 @@
+"""What is in the files that git tracks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ics_guard.errors import UsageError
+from ics_guard.git.names import commit_or_tree
+from ics_guard.git.process import output, records
+from ics_guard.git.repository import Repository
+
+
+def read_blobs(repository: Repository, oids: Iterable[str]) -> dict[str, bytes]:
+    """Given ids of blobs, return their contents. Raise `UsageError` if one is not in this clone."""
+    wanted = sorted(set(oids))
+    stream = output(repository, "cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in wanted).encode())
+    found, at = {}, 0
+    for oid in wanted:
+        start = stream.index(b"\n", at) + 1
+        about = stream[at:start].decode().split()
+        if about[-1] == "missing":
+            fix = "git fetch, then try again; `git fsck` tells what else is gone"
+            raise UsageError("missing-object", f"object {oid} is not in this clone", fix)
+        end = start + int(about[-1])
+        found[oid] = stream[start:end]
+        at = end + 1
+    return found
+
+
+def read_folder(repository: Repository, folder: str, tree: str | None) -> list[bytes]:
+    """Given a folder relative to the root and a commit (None: the index), return the contents of its files."""
+    where = folder.rstrip("/") + "/"
+    if tree is None:
+        listed = records(repository, "ls-files", "--stage", "-z", "--", f":(top,literal){where}")
+    else:
+        listed = records(repository, "ls-tree", "-r", "-z", commit_or_tree(repository, tree), "--", where)
+    # `mode id stage` in the index, `mode type id` in a tree; links and submodules hold no evidence
+    lines = [about.partition(b"\t")[0].decode().split() for about in listed]
+    oids = [words[1] if tree is None else words[2] for words in lines if words[0].startswith("100")]
+    blobs = read_blobs(repository, oids)
+    return [blobs[oid] for oid in oids]
+
+
+def tracked_files(repository: Repository) -> list[str]:
+    """Return the paths of all tracked files, relative to the root, undecodable bytes as surrogates."""
+    return [os.fsdecode(name) for name in dict.fromkeys(records(repository, "ls-files", "-z"))]
+
+
+def is_tracked(repository: Repository, path: Path) -> bool:
+    """Given a path, absolute or relative to the root, return whether git tracks it, or the file it links to."""
+    path = repository.root / path
+    for place in {path.parent.resolve() / path.name, path.resolve()}:
+        if place.is_relative_to(repository.root):
+            name = os.fspath(place.relative_to(repository.root))
+            if records(repository, "ls-files", "-z", "--", f":(top,literal){name}"):
+                return True
+    return False

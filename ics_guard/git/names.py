@@ -1,0 +1,121 @@
+"""From names to commits: refs, ranges, merge bases, HEAD, and who is asking."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterable
+from typing import NoReturn
+
+from ics_guard.errors import UsageError
+from ics_guard.git.process import answer, output
+from ics_guard.git.repository import Repository
+
+
+def exists(repository: Repository, name: str) -> bool:
+    """Given the name of a ref or object, return whether the repository has that object."""
+    return _resolve(repository, name, "object") is not None
+
+
+def commit(repository: Repository, name: str) -> str:
+    """Given a name, return the id of its commit, tags peeled. Raise `UsageError` if there is none."""
+    return _resolve(repository, name, "commit") or unknown(name)
+
+
+def commit_or_tree(repository: Repository, name: str) -> str:
+    """Given a name, return the id of its commit, or of a bare tree. Raise `UsageError` if there is neither."""
+    return _resolve(repository, name, "commit") or _resolve(repository, name, "tree") or unknown(name)
+
+
+def commit_range(repository: Repository, text: str) -> tuple[str, str]:
+    """Given `A..B`, `A...B` (an empty side is HEAD) or one commit, return the ids of base and head.
+
+    One commit is taken against its first parent, or the empty tree. Raise `UsageError` for a name that is unknown.
+    """
+    left, dots, right = text.partition("...") if "..." in text else text.partition("..")
+    if dots:
+        return commit(repository, left or "HEAD"), commit(repository, right or "HEAD")
+    head = commit(repository, text)
+    if parent := _resolve(repository, f"{head}^", "commit"):
+        return parent, head
+    if b"\nparent " in output(repository, "cat-file", "commit", head).partition(b"\n\n")[0]:
+        no_merge_base(repository, f"{text}^", text)
+    return repository.empty_tree, head
+
+
+def merge_base(repository: Repository, head: str, *others: str) -> str | None:
+    """Given commits, return the best common ancestor of `head` and all that the others contain; None without one.
+
+    Raise `UsageError` if there is none and history is missing, so that there might be one.
+    """
+    found = answer(repository, "merge-base", head, *others)
+    if not found and answer(repository, "rev-parse", "--is-shallow-repository") == "true":
+        no_merge_base(repository, others[0], head)
+    return found
+
+
+def refs(repository: Repository, *patterns: str, beyond: str = "") -> list[str]:
+    """Given prefixes of refs, return the ids of the commits they name; `beyond` leaves out what that one contains."""
+    fields = "--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname)"
+    reach = [f"--no-merged={beyond}"] if beyond else []
+    lines = output(repository, "for-each-ref", fields, *reach, *patterns).decode().splitlines()
+    return list(dict.fromkeys(words[-1] for words in map(str.split, lines) if words[-2] == "commit"))
+
+
+def peel(repository: Repository, oids: Iterable[str]) -> dict[str, str]:
+    """Given ids, return the commit (or else the tree) that each leads to; those that lead to none are left out."""
+    wanted = list(dict.fromkeys(oids))
+    questions = "".join(f"{oid}^{{commit}}\n{oid}^{{tree}}\n" for oid in wanted).encode()
+    answers = output(repository, "cat-file", "--batch-check=%(objectname)", stdin=questions).decode().splitlines()
+    found = {}
+    for oid, *both in zip(wanted, answers[::2], answers[1::2], strict=True):
+        if peeled := next((one for one in both if " " not in one), None):
+            found[oid] = peeled
+    return found
+
+
+def head_commit(repository: Repository) -> tuple[str, str]:
+    """Return the id of HEAD's commit and its `git describe`, both empty before the first commit."""
+    oid = _resolve(repository, "HEAD", "commit")
+    return (oid, answer(repository, "describe", "--tags", "--always", oid) or "") if oid else ("", "")
+
+
+def identity(repository: Repository) -> str:
+    """Return who git would say commits here, as `Name <mail>`, or else the name of the operating system's user."""
+    if committer := answer(repository, "var", "GIT_COMMITTER_IDENT"):
+        return committer.rsplit(" ", 2)[0]
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, common in containers
+        return f"user {os.getuid()}"
+
+
+def is_zero(oid: str) -> bool:
+    """Given an id, return whether it is git's way to say "nothing", of whatever length."""
+    return bool(oid) and not oid.strip("0")
+
+
+def unknown(name: str) -> NoReturn:
+    """Raise the `UsageError` for a name that leads nowhere."""
+    raise UsageError(
+        "unknown-ref",
+        f"{name!r} is no commit in this clone",
+        "check the spelling, or get it: git fetch --all --tags   (in CI: check out with fetch-depth: 0)",
+    )
+
+
+def no_merge_base(repository: Repository, base: str, head: str) -> NoReturn:
+    """Raise the `UsageError` for two commits that have nothing in common here."""
+    if answer(repository, "rev-parse", "--is-shallow-repository") == "true":
+        message = f"this clone is shallow and does not hold the commit that {base} and {head} have in common"
+        fix = "git fetch --unshallow   (in CI: check out with fetch-depth: 0)"
+    else:
+        message = f"{base} and {head} have no commit in common"
+        fix = f"compare with a commit that {head} grew from   (in CI: check out with fetch-depth: 0)"
+    raise UsageError("no-merge-base", message, fix)
+
+
+def _resolve(repository: Repository, name: str, kind: str) -> str | None:
+    if not name or name.startswith("-") or "\0" in name:
+        return None
+    return answer(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{{kind}}}")
