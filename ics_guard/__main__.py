@@ -19,7 +19,7 @@ def main() -> int:
 
         return run(arguments)
     except KeyboardInterrupt:
-        return _say("interrupted", "interrupted; nothing is half done", "run the same command again", 130)
+        return _interrupted()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -28,6 +28,8 @@ def main() -> int:
 
         if isinstance(error, IcsGuardError):
             return _say(error.code, error.message, error.fix, error.exit_code)
+        if type(error).__name__ == "Abort":  # what Typer makes of ^C
+            return _interrupted()
         show = getattr(error, "show", None)
         if show and hasattr(error, "format_message"):  # what Typer raises for a command line it cannot read
             if "--json" in arguments:
@@ -35,6 +37,10 @@ def main() -> int:
             show()
             return int(getattr(error, "exit_code", 2))
         return _our_bug(error)
+
+
+def _interrupted() -> int:
+    return _say("interrupted", "interrupted; nothing is half done", "run the same command again", 130)
 
 
 def _say(code: str, message: str, fix: str, exit_code: int) -> int:

@@ -81,7 +81,8 @@ def _ask(plan: Plan) -> None:
     out.print(_plan_text(plan))
     if not sys.stdin.isatty():
         raise UsageError("needs-yes", "a restore changes live data, and nobody is here to ask", "add --yes")
-    typer.confirm("Restore it now?", abort=True)
+    if not typer.confirm("Restore it now?"):
+        raise UsageError("declined", "nothing was changed", "")
 
 
 def _plan_text(plan: Plan) -> RenderableType:

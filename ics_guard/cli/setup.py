@@ -33,7 +33,8 @@ def init(yes: YesOption = False, as_json: JsonOption = False) -> None:
             out.print(Text(f"? {question}", "yellow"))
         if not sys.stdin.isatty():
             raise UsageError("needs-yes", "init asks before it writes, and nobody is here to ask", "add --yes")
-        typer.confirm(f"Write this to {config.NAME}, install the hooks and take the first backup?", abort=True)
+        if not typer.confirm(f"Write this to {config.NAME}, install the hooks and take the first backup?"):
+            raise UsageError("declined", "nothing was changed", "")
 
     with speaking() as voice:
         repository = git.open_repository(Path.cwd())

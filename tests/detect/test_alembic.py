@@ -184,8 +184,7 @@ def test_helpers_of_the_file_are_followed_with_their_arguments(find: Find) -> No
     assert [change.effects for change in changes] == [(), (), (Effect("column:w.old", False),)]
     edited = helper.replace("op.add_column(table, column)", "op.drop_table(table)")
     assert "alembic.drop_table" in {
-        change.rule
-        for change in find(Kind.ALEMBIC, revision(body, extra=helper), revision(body, extra=edited))
+        change.rule for change in find(Kind.ALEMBIC, revision(body, extra=helper), revision(body, extra=edited))
     }
 
 
@@ -200,7 +199,10 @@ def test_operations_that_cannot_be_followed_are_unknown(find: Find) -> None:
 
 
 def test_named_and_asynchronous_upgrades_count(find: Find) -> None:
-    text = HEAD + "async def upgrade_engine1():\n    op.drop_table('t')\n\ndef upgrade_engine2():\n    op.drop_table('u')\n"
+    text = (
+        HEAD
+        + "async def upgrade_engine1():\n    op.drop_table('t')\n\ndef upgrade_engine2():\n    op.drop_table('u')\n"
+    )
     assert found(find(Kind.ALEMBIC, None, text)) == ["alembic.drop_table t", "alembic.drop_table u"]
 
 
@@ -299,7 +301,9 @@ def test_formatting_never_changes_the_result(body: str) -> None:
     text = revision(body)
     formatted = ast.unparse(ast.parse(text)) + "\n# formatted\n"
     assert detect(Kind.ALEMBIC, "x.py", text.encode(), formatted.encode()) == []
-    digests = [{change.digest for change in detect(Kind.ALEMBIC, "x.py", None, new.encode())} for new in (text, formatted)]
+    digests = [
+        {change.digest for change in detect(Kind.ALEMBIC, "x.py", None, new.encode())} for new in (text, formatted)
+    ]
     assert digests[0] == digests[1]
 
 
