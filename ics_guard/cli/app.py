@@ -29,7 +29,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
 
 def run(arguments: list[str]) -> int:
     """Given a command line, carry it out and return its exit code. Errors pass through as exceptions."""
-    from ics_guard.cli import gating, protection, records, recovery  # noqa: F401, PLC0415 - they register
+    from ics_guard.cli import gating, protection, records, recovery, setup  # noqa: F401, PLC0415 - they register
 
     result = app(arguments, standalone_mode=False, prog_name="ics-guard")
     return result if isinstance(result, int) else 0

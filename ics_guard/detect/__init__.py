@@ -32,7 +32,9 @@ def detect(
 
 
 def _operations(kind: Kind, path: str, before: bytes | None, after: bytes | None) -> tuple[list[Operation], str | None]:
-    """What the edit means, and the revision it belongs to."""
+    """What the edit means, and the revision it belongs to. A folder of revisions may hold SQL and other files too."""
+    if kind in (Kind.ALEMBIC, Kind.DJANGO, Kind.MODEL) and not path.endswith(".py"):
+        return (detect_sql(path, before, after) if path.endswith(".sql") else []), None
     match kind:
         case Kind.ALEMBIC:
             return detect_alembic(before, after)

@@ -201,7 +201,9 @@ class Walk:
         last = name.rpartition(".")[2] or method
         if method in ("create_all", "drop_all") and _given(node):
             return Reading(
-                f"alembic.{'drop_schema' if method == 'drop_all' else 'foreign_code'}", method, name or "metadata"
+                f"alembic.{'drop_schema' if method == 'drop_all' else 'foreign_code'}",
+                method,
+                name.lower() or "metadata",
             )
         if method in ("create", "drop") and (keyword(node, "checkfirst") or _bound(node, scope)):
             return _created(node, method, scope)

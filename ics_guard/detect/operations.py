@@ -46,6 +46,7 @@ def compare(before: Sequence[Operation], after: Sequence[Operation], *, removed:
 
     Order and repetition of equal operations in another place mean nothing. An operation that is gone comes out under
     the rule `removed`; one that went and came back in another form under `changed`, unless the new form is worse.
+    What is only worth a notice is not missed when it is gone.
     """
     known = {operation.canonical for operation in before}
     added = [
@@ -62,10 +63,10 @@ def compare(before: Sequence[Operation], after: Sequence[Operation], *, removed:
             result.append(_edited(old.pop(0), operation, changed))
         else:
             result.append(operation)
-    for rest in gone.values():
-        result += [
-            replace(old, rule=removed, canonical=f"removed: {old.canonical}", effects=(), detail="") for old in rest
-        ]
+    missed = [old for rest in gone.values() for old in rest if old.severity is not Severity.NOTICE]
+    result += [
+        replace(old, rule=removed, canonical=f"removed: {old.canonical}", effects=(), detail="") for old in missed
+    ]
     return result
 
 
@@ -81,6 +82,8 @@ def _surplus(these: Sequence[Operation], those: Sequence[Operation]) -> list[Ope
 
 
 def _edited(old: Operation, new: Operation, changed: str) -> Operation:
+    if old.severity is new.severity is Severity.NOTICE:
+        return new
     rule = new.rule if new.severity.rank < RULES[changed].severity.rank else changed
     return replace(new, rule=rule, before=old.canonical, effects=())
 

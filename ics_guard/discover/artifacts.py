@@ -8,38 +8,12 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ics_guard.discover.nouns import Artifact
-from ics_guard.discover.worktree import WorkTree, is_aside, is_document, is_vendored
+from ics_guard.discover.worktree import CODE, WorkTree, is_aside, is_document, is_vendored
 
-_DATA: tuple[str, ...] = (
-    ".json",
-    ".jsonl",
-    ".srt",
-    ".vtt",
-    ".txt",
-    ".csv",
-    ".tsv",
-    ".parquet",
-    ".npy",
-    ".npz",
-    ".pdf",
-    ".mp3",
-    ".wav",
-    ".m4a",
-    ".flac",
-    ".ogg",
-    ".opus",
-    ".mp4",
-    ".mkv",
-    ".mov",
-    ".webm",
-    ".jpg",
-    ".jpeg",
-    ".png",
-    ".webp",
-    ".tif",
-    ".tiff",
-    ".heic",
-)
+_TEXT = (".json", ".jsonl", ".srt", ".vtt", ".txt", ".csv", ".tsv", ".parquet", ".npy", ".npz", ".pdf")
+_SOUND = (".mp3", ".wav", ".m4a", ".flac", ".ogg", ".opus", ".mp4", ".mkv", ".mov", ".webm")
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic")
+_DATA = _TEXT + _SOUND + _PICTURES
 _BUILT = {"static", "public", "assets", "icons", "images", "img", "locale", "locales", "translations", "templates"}
 _BUILT |= {"dist", "build", "target", "out", "coverage", "logs", "log"}
 _FEWEST = 50
@@ -53,6 +27,7 @@ class _Sum:
     files: int = 0
     bytes: int = 0
     others: int = 0
+    code: int = 0
     tracked: int = 0
 
 
@@ -60,12 +35,11 @@ def find_artifacts(tree: WorkTree) -> tuple[Artifact, ...]:
     """Given a work tree, return its folders of data, the largest first: at least 50 files or 20 MiB, or any size where
     a runbook names them. Each is the topmost folder that holds hardly anything else; source code is never one.
     """
-    sums = _sums(tree)
-    named = {path: file for path, file in _in_runbooks(tree).items() if path in sums and sums[path].files}
-    found = {path: f"named in {file}" for path, file in named.items()}
+    sums = {path: one for path, one in _sums(tree).items() if one.files and not one.code}
+    found = {path: f"named in {file}" for path, file in _in_runbooks(tree).items() if path in sums}
     for path in sorted(sums, key=lambda path: path.count("/")):
-        covered = any(path == other or path.startswith(f"{other}/") for other in found)
-        if not covered and _is_data(path, sums[path]):
+        related = any(f"{path}/".startswith(f"{other}/") or other.startswith(f"{path}/") for other in found)
+        if not related and _is_data(path, sums[path]):
             found[path] = f"{sums[path].files} files of data"
     artifacts = (
         Artifact(path, sums[path].files, sums[path].bytes, sums[path].tracked > 0, why) for path, why in found.items()
@@ -90,6 +64,7 @@ def _sums(tree: WorkTree) -> dict[str, _Sum]:
             one.files += data
             one.bytes += size if data else 0
             one.others += not data
+            one.code += path.endswith(CODE)
             one.tracked += data and path in tree.tracked
     return dict(sums)
 

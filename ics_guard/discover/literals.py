@@ -15,7 +15,7 @@ _ALTER = rf"ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?{_NAME}\s+(?:ADD|DROP
 _CREATES = re.compile(rf"\b{_CREATE}", re.IGNORECASE)
 _ALTERS = re.compile(rf"\b{_ALTER}", re.IGNORECASE)
 _STATEMENT = re.compile(r"(?:^|;)\s*(?:CREATE|ALTER|DROP)\s+[A-Z]", re.IGNORECASE)
-_HINT = re.compile(r"\b(?:CREATE|ALTER)\b.{0,60}\bTABLE\b", re.IGNORECASE | re.DOTALL)
+_HINT = re.compile(r"\b(?:CREATE\s+(?:UNLOGGED\s+|VIRTUAL\s+|FOREIGN\s+)?|ALTER\s+)TABLE\b", re.IGNORECASE)
 _SQL_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _LITERAL = re.compile(
     r"""//[^\n]*|/\*.*?\*/"""
@@ -74,9 +74,11 @@ def _python_literals(text: str) -> Iterator[str]:
     tree = parse_python(text)
     if tree is None:
         return
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
+    prose: set[int] = set()
+    for node in ast.walk(tree):  # parents come before what is in them
+        if isinstance(node, ast.Expr):
+            prose.add(id(node.value))
+        elif isinstance(node, ast.JoinedStr):
             prose.update(id(part) for part in node.values)
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ics_guard.discover.worktree import WorkTree, is_aside, is_document
+from ics_guard.discover.worktree import CODE, WorkTree, is_aside, is_document
 
 _LARGEST = 1 << 20
 _SETTINGS = (".ini", ".cfg", ".toml", ".yaml", ".yml", ".env", ".conf", ".properties")
-_CODE = (".py", ".rs", ".go", ".ts", ".tsx", ".js", ".mjs", ".cjs", ".php", ".java", ".kt", ".rb", ".cs", ".sh")
 _PROSE = (".md", ".rst")
 _ENDS = ("db", "sqlite", "sqlite3")
 _URL = re.compile(r"""sqlite(?:\+\w+)?:///(?P<path>[^\s"'`?#()\[\]{}<>,;$%|\\]+)(?=["'`?#\s)\]<>,;]|$)""", re.MULTILINE)
@@ -73,7 +72,7 @@ def _worth(file: str) -> int:
         return 1 if (file.startswith(".") and "/" in file) or "docker" in name.lower() else 4
     if is_document(file) or name.endswith(_PROSE):
         return 1
-    return 2 if name.endswith(_CODE) else 0
+    return 2 if name.endswith(CODE) else 0
 
 
 def _paths(file: str, text: str) -> Iterator[tuple[str, int]]:

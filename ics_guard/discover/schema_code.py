@@ -13,34 +13,8 @@ from ics_guard.discover.alembic_setups import Setup, find_setups
 from ics_guard.discover.literals import count_ddl, holds_ddl, may_hold_ddl, string_literals, tables_created
 from ics_guard.discover.nouns import Pattern
 from ics_guard.discover.revisions import Migration, read_migration
-from ics_guard.discover.worktree import WorkTree, is_aside, is_document
+from ics_guard.discover.worktree import CODE, WorkTree, is_aside, is_document
 
-_LANGUAGES: tuple[str, ...] = (
-    ".py",
-    ".rs",
-    ".go",
-    ".ts",
-    ".tsx",
-    ".js",
-    ".mjs",
-    ".cjs",
-    ".jsx",
-    ".php",
-    ".java",
-    ".kt",
-    ".rb",
-    ".cs",
-    ".swift",
-    ".c",
-    ".cc",
-    ".cpp",
-    ".h",
-    ".hpp",
-    ".ex",
-    ".exs",
-    ".scala",
-    ".dart",
-)
 _LARGEST = 4 << 20
 _MOST = 20
 _DATABASE_ROOMS = {"database", "databases", "db", "schema", "schemas", "migrations", "storage", "persistence"}
@@ -67,7 +41,7 @@ class SchemaCode:
 
 def find_schema_code(tree: WorkTree) -> SchemaCode:
     """Given a work tree, return what in it decides a schema. Tests, examples, documents and vendored code do not."""
-    candidates = [p for p in tree.code if tree.sizes[p] <= _LARGEST and p.endswith((*_LANGUAGES, ".sql"))]
+    candidates = [p for p in tree.code if tree.sizes[p] <= _LARGEST and p.endswith((*CODE, ".sql"))]
     texts = {path: tree.read(path) for path in candidates if not is_aside(path) and not is_document(path)}
     python = {path: text for path, text in texts.items() if path.endswith(".py")}
     migrations = [found for path, text in python.items() if (found := read_migration(path, text))]
@@ -148,7 +122,7 @@ def _embedded(
     asked = (f"{len(more)} more files hold DDL: {', '.join(more[:5])}…; are they schema code?",) if more else ()
     return (
         tuple(Pattern(pattern, _statements(count)) for pattern, count in patterns.items()),
-        tuple(Pattern(literal(path), "a test beside schema code") for path in tests if path.endswith(_LANGUAGES)),
+        tuple(Pattern(literal(path), "a test beside schema code") for path in tests if path.endswith(CODE)),
         asked,
     )
 

@@ -45,28 +45,35 @@ def find_databases(root: Path, sizes: Mapping[str, int]) -> dict[str, str]:
 
 
 def read_database(path: Path) -> Reading:
-    """Given a SQLite file, return what it holds. Nothing is changed or created, at the price of not seeing what only
-    the WAL of a crashed application holds.
+    """Given a SQLite file, return what it holds. Nothing is changed or created.
+
+    What a crashed application left in a WAL or a journal is not settled here: for telling whose database it is, the
+    main file will do.
     """
     file = path.resolve()
     try:
         # only while somebody has it open are -wal and -shm both there; else read-only access would create them
         shared = _size(f"{file}-wal") and _size(f"{file}-shm")
         alone = _header(file)[_VERSIONS_AT] == bytes((_WAL_VERSION, _WAL_VERSION)) and not shared
-        uri = f"file:{quote(os.fsencode(file))}?mode=ro" + ("&immutable=1" if alone else "")
-        connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+        try:
+            return _read(file, immutable=alone)
+        except apsw.ReadOnlyError:  # a hot journal, which only a writer may roll back
+            return _read(file, immutable=True)
     except (apsw.Error, OSError) as error:
-        return Reading(problem=f"SQLite cannot open it: {error}")
+        return Reading(problem=f"SQLite cannot read it: {error}")
+
+
+def _read(file: Path, *, immutable: bool) -> Reading:
+    uri = f"file:{quote(os.fsencode(file))}?mode=ro" + ("&immutable=1" if immutable else "")
+    connection = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
     try:
         connection.set_busy_timeout(500)
-        return _read(connection)
-    except apsw.Error as error:
-        return Reading(problem=f"SQLite cannot read it: {error}")
+        return _reading(connection)
     finally:
         connection.close()
 
 
-def _read(connection: apsw.Connection) -> Reading:
+def _reading(connection: apsw.Connection) -> Reading:
     rows = list(connection.execute("SELECT lower(name), lower(sql) FROM sqlite_schema WHERE type = 'table'"))
     virtual = tuple(f"{name}_" for name, sql in rows if str(sql).startswith("create virtual table"))
     # what full-text search and the like keep for themselves says nothing about whose schema it is

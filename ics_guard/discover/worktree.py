@@ -8,6 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+_SCRIPTS = (".py", ".ts", ".tsx", ".js", ".mjs", ".cjs", ".jsx", ".php", ".rb", ".ex", ".exs", ".sh", ".dart")
+_COMPILED = (".rs", ".go", ".java", ".kt", ".cs", ".swift", ".c", ".cc", ".cpp", ".h", ".hpp", ".scala")
+CODE = _SCRIPTS + _COMPILED
+"""How the names of source code end."""
+
 _NEVER = {".git", ".ics-guard", "node_modules", "bower_components", "site-packages", "dist-packages", "__pycache__"}
 _NEVER |= {"venv", ".venv", ".tox", ".nox", ".eggs", ".cache", ".gradle", ".idea", ".hypothesis", ".mypy_cache"}
 _MARKED = {"pyvenv.cfg", "CACHEDIR.TAG", ".git"}  # a virtual environment, a cache, somebody else's repository

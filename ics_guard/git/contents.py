@@ -43,9 +43,13 @@ def read_folder(repository: Repository, folder: str, tree: str | None) -> list[b
     return [blobs[oid] for oid in oids]
 
 
-def tracked_files(repository: Repository) -> list[str]:
-    """Return the paths of all tracked files, relative to the root, undecodable bytes as surrogates."""
-    return [os.fsdecode(name) for name in dict.fromkeys(records(repository, "ls-files", "-z"))]
+def tracked_files(repository: Repository, below: str = ".") -> list[str]:
+    """Given a folder relative to the root, return the paths of all tracked files in it, relative to the root.
+
+    Undecodable bytes come as surrogates.
+    """
+    names = records(repository, "ls-files", "-z", "--", f":(top,literal){below}")
+    return [os.fsdecode(name) for name in dict.fromkeys(names)]
 
 
 def is_tracked(repository: Repository, path: Path) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # `git rev-parse --local-env-vars`: what ties git to one repository. Hooks set some of them (GIT_INDEX_FILE for
 # `commit -a`, GIT_DIR in worktrees), and a call about another repository must not inherit them.
-LOCAL_VARIABLES = [
+LOCAL_VARIABLES = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_CONFIG",
     "GIT_CONFIG_PARAMETERS",
@@ -32,17 +32,17 @@ LOCAL_VARIABLES = [
     "GIT_INTERNAL_SUPER_PREFIX",
     "GIT_SHALLOW_FILE",
     "GIT_COMMON_DIR",
-]
+)
 
 # These change what a pathspec or a diff means: `git --literal-pathspecs commit` hands them to its hooks.
-_MISLEADING = [
+_MISLEADING = (
     "GIT_LITERAL_PATHSPECS",
     "GIT_GLOB_PATHSPECS",
     "GIT_NOGLOB_PATHSPECS",
     "GIT_ICASE_PATHSPECS",
     "GIT_EXTERNAL_DIFF",
     "GIT_DIFF_OPTS",
-]
+)
 
 
 def inherited() -> dict[str, str]:

@@ -92,7 +92,7 @@ HITS = [
     ("t = sa.table('t')\nop.execute(t.update().values(a=1))", ["alembic.update_all t"]),
     ("t = sa.table('t')\nop.execute(sa.update(t).where(t.c.a == 1).values(a=2))", ["alembic.change_rows t"]),
     ("op.execute(unknown)", ["alembic.dynamic "]),
-    ("op.execute(open('x.sql').read())", ["alembic.dynamic "]),
+    ("op.execute(open('x.sql').read())", ["alembic.dynamic x.sql"]),
     ("sa.Enum('a', name='mood').create(op.get_bind())", ["alembic.create_object {sa.Enum(_a_, name=_mood_)}"]),
     ("Base.metadata.drop_all(op.get_bind())", ["alembic.drop_schema base.metadata.drop_all"]),
     ("import app\napp.migrate(op.get_bind())", ["alembic.foreign_code app.migrate"]),
@@ -213,6 +213,11 @@ def test_recursion_and_repetition_come_to_an_end(find: Find) -> None:
     assert find(Kind.ALEMBIC, None, revision(loops + "    " * 6 + "op.drop_table('t')"))
 
 
+def test_a_table_that_is_new_too_has_no_rows_to_break_a_constraint(find: Find) -> None:
+    body = "op.create_table('t')\nop.create_unique_constraint('k', 't', ['c'])"
+    assert found(find(Kind.ALEMBIC, None, revision(body))) == ["alembic.create_table t", "alembic.on_new_table t.k"]
+
+
 def test_only_downgrade_edited(find: Find) -> None:
     (change,) = find(Kind.ALEMBIC, revision("op.drop_table('t')"), revision("op.drop_table('t')", "op.drop_table('u')"))
     assert (change.rule, change.severity) == ("alembic.downgrade_changed", Severity.RISKY)
@@ -247,6 +252,12 @@ def test_deleted_replaced_and_renamed_revisions(find: Find) -> None:
 )
 def test_files_that_are_no_revision(find: Find, text: str, rules: list[str]) -> None:
     assert [change.rule for change in find(Kind.ALEMBIC, None, text)] == rules
+
+
+def test_other_files_of_the_folder(find: Find) -> None:
+    assert find(Kind.ALEMBIC, None, "Generic single-database configuration.", "alembic/README") == []
+    changes = find(Kind.ALEMBIC, None, "DROP TABLE t;", "alembic/versions/b2.sql")
+    assert [change.rule for change in changes] == ["sql.drop_table"]
 
 
 def test_positions_are_those_of_the_statement(find: Find) -> None:
@@ -289,8 +300,8 @@ def test_what_is_applied_at_a_head() -> None:
         "merge1": Revision("merge1", ("left1", "right"), ()),
         "lost1": Revision("lost1", ("gone1",), ()),
     }
-    assert ancestors(graph, ["left1"]) == {"left1", "base1"}
-    assert ancestors(graph, ["merge1"]) == {"merge1", "left1", "right1", "base1", "other1"}
+    assert ancestors(graph, ["left1"]) == frozenset({"left1", "base1"})
+    assert ancestors(graph, ["merge1"]) == frozenset({"merge1", "left1", "right1", "base1", "other1"})
     assert ancestors(graph, []) == frozenset()
     assert ancestors(graph, ["unknown"]) is None
     assert ancestors(graph, ["lost1"]) is None

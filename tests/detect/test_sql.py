@@ -130,7 +130,7 @@ EDITS = [
     ("CREATE TABLE t (a int)", "", "sql.statement_removed"),
     ("CREATE TABLE t (a int)", "CREATE TABLE t (a int); DROP TABLE u", "sql.drop_table"),
     ("CREATE TABLE t (a int)", None, "sql.file_deleted"),
-    ("-- +migrate Up\nDROP VIEW v;\n-- +migrate Down\nDROP VIEW w;", "-- +migrate Up\nDROP VIEW v;", "sql.rollback_changed"),
+    ("-- +goose Up\nDROP VIEW v;\n-- +goose Down\nDROP VIEW w;", "-- +goose Up\nDROP VIEW v;", "sql.rollback_changed"),
 ]  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def test_an_edited_table_names_its_columns(find: Find) -> None:
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        ("CREATE TABLE a (x int)\nCREATE TABLE b (y int)\nGO\nALTER TABLE b\n  DROP COLUMN y\nDELETE FROM c", [1, 2, 4, 6]),
+        ("CREATE TABLE a (x)\nCREATE TABLE b (y int)\nGO\nALTER TABLE b\nDROP COLUMN y\nDELETE FROM c", [1, 2, 4, 6]),
         ("DELIMITER //\nCREATE PROCEDURE p() BEGIN DROP TABLE x; END//\nDELIMITER ;\nDROP TABLE t;", [2, 4]),
         ("CREATE TRIGGER g AFTER UPDATE ON t BEGIN\nSELECT CASE WHEN 1 THEN 2 END;\nEND;\n\nDROP TABLE t", [1, 5]),
         ("INSERT INTO t VALUES ('it\\'s');\nDROP TABLE t;\nINSERT INTO t VALUES ('it\\'s');", [2]),
@@ -202,6 +202,11 @@ def test_rebuilding_a_table_leaves_no_trace_to_look_for(find: Find) -> None:
 def test_effects_say_what_is_visible_afterwards(find: Find) -> None:
     (change,) = find(Kind.SQL, None, "ALTER TABLE public.T RENAME TO U")
     assert change.effects == (Effect("table:t", False), Effect("table:u", True))
+
+
+def test_privileges_and_comments_stay_a_notice(find: Find) -> None:
+    changes = find(Kind.SQL, "COMMENT ON TABLE t IS 'a'; GRANT SELECT ON t TO bob;", "COMMENT ON TABLE t IS 'b';")
+    assert {change.severity for change in changes} == {Severity.NOTICE}
 
 
 def test_a_table_that_is_new_too_has_no_rows_to_break_a_constraint(find: Find) -> None:

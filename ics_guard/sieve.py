@@ -1,0 +1,156 @@
+"""The hot path: "surely nothing to do?", answered by git alone. Imports os only, for every import costs a commit time.
+
+It may only ever say "surely nothing". The patterns are compiled into git pathspecs that match at least as much, kept
+in one file beside the contents of the files that decided them; it counts only while those contents are the same.
+`hooks/shim.sh` reads the same file.
+"""
+
+from __future__ import annotations
+
+import os
+
+FILE = "ics-guard/sieve"
+"""Where the compiled sieve is, relative to the common git directory."""
+
+EVERYTHING = ":/"
+_FIRST_LINE = "ics-guard sieve 1"
+_MISLEADING = ("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS")
+_QUIETLY = ("--quiet", "--no-ext-diff", "--no-textconv")
+
+
+def surely_nothing(hook: str, arguments: list[str]) -> bool:
+    """Given a hook and its arguments, in the root of a work tree, return whether git proves it has nothing to look at.
+
+    False means "look", never "something": also when the sieve is missing or outdated, or anything is in doubt.
+    """
+    if hook == "post-checkout" and (arguments[2:3] == ["0"] or arguments[0:1] == arguments[1:2] != []):
+        return True  # files taken from the same commit, or a new branch on it: no commit came in
+    question = _question(hook, arguments)
+    if not question:
+        return False
+    try:
+        watched = _watched(os.path.join(_common_dir(), FILE))  # noqa: PTH118 - pathlib is not affordable here
+        return bool(watched) and _git_sees_nothing([*question, "--", *watched])
+    except (OSError, ValueError):
+        return False
+
+
+def pathspecs(patterns: tuple[str, ...]) -> list[str]:
+    """Given gitignore-style patterns, return git pathspecs that match at least the paths that these match."""
+    found: list[str] = []
+    for pattern in patterns:
+        if pattern and pattern[0] not in "!#":
+            found += _translated(pattern)
+    return [EVERYTHING] if EVERYTHING in found else list(dict.fromkeys(found))
+
+
+def compiled(patterns: tuple[str, ...], inputs: tuple[str, ...], root: str) -> bytes | None:
+    """Given patterns and the files that decided them, relative to `root`, return the sieve as it is kept in a file.
+
+    None if a path cannot be written in it. An input that is absent must stay absent. Raise OSError for one that
+    cannot be read.
+    """
+    if not inputs or any("\n" in name for name in inputs):
+        return None
+    lines, contents = [_FIRST_LINE], []
+    for name in inputs:
+        path = os.path.join(root, name)  # noqa: PTH118
+        if os.path.exists(path):  # noqa: PTH110
+            lines.append(f"input {name}")
+            contents.append(_read(path))
+        else:
+            lines.append(f"absent {name}")
+    if not contents:
+        return None
+    lines += [f"watch :(top,literal){name}" for name in inputs]
+    lines += [f"watch {one}" for one in pathspecs(patterns)]
+    return os.fsencode("\n".join(lines) + "\n\n") + b"".join(contents)
+
+
+def _question(hook: str, arguments: list[str]) -> list[str]:
+    """What to ask git, in front of the pathspecs; nothing where only a closer look can tell."""
+    if hook in ("pre-commit", "pre-merge-commit") or (hook == "framework" and _is_framework_commit()):
+        return ["diff-index", "--cached", *_QUIETLY, "HEAD"]
+    if hook == "post-checkout" and len(arguments) == 3:
+        return ["diff-tree", "-r", *_QUIETLY, arguments[0], arguments[1]]
+    if hook == "post-merge" and arguments == ["0"]:  # a squash leaves its work in the index
+        return ["diff-tree", "-r", *_QUIETLY, "ORIG_HEAD", "HEAD"]
+    return []
+
+
+def _is_framework_commit() -> bool:
+    told = ("TO_REF", "REMOTE_NAME", "LOCAL_BRANCH", "CHECKOUT_TYPE", "IS_SQUASH_MERGE", "REWRITE_COMMAND")
+    return "PRE_COMMIT" in os.environ and not any(f"PRE_COMMIT_{name}" in os.environ for name in told)
+
+
+def _common_dir() -> str:
+    folder = os.environ.get("GIT_DIR") or ".git"
+    if os.path.isfile(folder):  # noqa: PTH113
+        folder = os.fsdecode(_read(folder)).removeprefix("gitdir: ").rstrip("\n")
+    pointer = os.path.join(folder, "commondir")  # noqa: PTH118
+    if os.path.isfile(pointer):  # noqa: PTH113
+        folder = os.path.join(folder, os.fsdecode(_read(pointer)).rstrip("\n"))  # noqa: PTH118
+    return folder
+
+
+def _watched(sieve: str) -> list[str]:
+    """The pathspecs of a sieve file, none if it was compiled from other inputs than those in the current folder."""
+    header, _, contents = _read(sieve).partition(b"\n\n")
+    first, *lines = os.fsdecode(header).split("\n")
+    named = [line.partition(" ") for line in lines]
+    if first != _FIRST_LINE or any(os.path.exists(name) for word, _, name in named if word == "absent"):  # noqa: PTH110
+        return []
+    if b"".join(_read(name) for word, _, name in named if word == "input") != contents:
+        return []
+    return [name for word, _, name in named if word == "watch"]
+
+
+def _git_sees_nothing(arguments: list[str]) -> bool:
+    environment = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+    silence = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
+    process = os.posix_spawnp("git", ["git", *arguments], environment, file_actions=silence)
+    return os.waitpid(process, 0)[1] == 0
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as stream:  # noqa: PTH123
+        return stream.read()
+
+
+def _translated(pattern: str) -> list[str]:
+    if pattern != pattern.strip() or not pattern.isprintable():
+        return [EVERYTHING]
+    body = pattern.removesuffix("/")
+    parts: list[str] = []
+    for part in body.removeprefix("/").split("/"):
+        parts.append(_translated_part(part))
+        if parts[-1] == "**" != part:
+            break  # not understood: whatever is below what was
+    if "/" not in body and parts[0] != "**":
+        parts.insert(0, "**")
+    if parts == ["**"] or "" in parts:
+        return [EVERYTHING]
+    glob = f":(top,glob){'/'.join(parts)}"
+    if parts[-1] == "**":
+        return [glob]
+    return [f"{glob}/**"] if pattern.endswith("/") else [glob, f"{glob}/**"]
+
+
+def _translated_part(part: str) -> str:
+    """One component; `**` for anything on which readers of gitignore patterns disagree."""
+    if part in (".", "..") or "[" in part or ("**" in part and part != "**"):
+        return "**"
+    out, characters = "", iter(part)
+    for character in characters:
+        if character == "\\":
+            escaped = next(characters, "")
+            if not escaped:
+                return "**"
+            out += f"\\{escaped}" if escaped in "*?[\\" else escaped
+        elif character == "?":
+            out += "*"  # git's `?` is one byte, not one character
+        elif character == "_":
+            out += "?"  # a line break in a name is matched as if it were `_`
+        else:
+            out += character
+    return out
