@@ -26,7 +26,7 @@ def main() -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 - the last net: known errors have their code, the rest are our bugs
+    except Exception as error:
         from ics_guard.errors import IcsGuardError  # noqa: PLC0415
 
         if isinstance(error, IcsGuardError):

@@ -28,7 +28,7 @@ def guard(context: Any, *, scratch: Iterable[str] = ()) -> None:
     `scratch` names databases by gitignore-style patterns of absolute paths that need no way back (test databases).
     Raise `alembic.util.CommandError` when the migration must not run.
     """
-    environment = context._proxy  # noqa: SLF001 - the EnvironmentContext behind the module; there is no public name
+    environment = context._proxy
     options = environment.context_opts
     if "fn" not in options:
         raise CommandError("ics-guard: this version of Alembic hides what it is about to do; please report it")

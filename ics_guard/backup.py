@@ -22,7 +22,7 @@ from ics_guard.compression import pack
 from ics_guard.config import Source
 from ics_guard.drill import DrillResult, drill_stream, record_drill
 from ics_guard.errors import BackupError, SourceError
-from ics_guard.model import Backup, BackupKind, BackupRecord, Incoming, StoredFile
+from ics_guard.model import Backup, BackupKind, BackupRecord, Incoming, Reason, StoredFile
 from ics_guard.project import TOOL, Project, utc_now
 from ics_guard.salvage import salvage
 from ics_guard.sources.sqlite import rawfile
@@ -96,7 +96,7 @@ def take_backup(
     live database are looked at, and what was found is in the error. `watched`: this process has the database open.
     """
     path = project.source_path(source)
-    _refuse_tracked(project, path)
+    refuse_tracked(project, path)
     for attempt in (1, 2):
         try:
             return _attempt(project, source, path, kind, set_id, watched=watched)
@@ -107,7 +107,7 @@ def take_backup(
                 continue
             raise _diagnose(project, source, path, str(failure), watched=watched) from failure
         except SourceError as error:
-            if error.code != "hot-journal" or attempt == 2 or watched:  # noqa: PLR2004 - the second attempt
+            if error.code != "hot-journal" or attempt == 2 or watched:
                 raise
             _play_back_journal(project, source, path)
     raise AssertionError  # pragma: no cover - the loop returns or raises
@@ -132,6 +132,17 @@ def adopt(project: Project) -> None:
                 project.record("backup", backup.source, {"backup": ledger.encode_backup(backup), "adopted": True})
         elif utc_now() - backup.imaged_at > _ORPHAN_AGE:
             project.store.delete(key)
+
+
+def lost_ledger(project: Project) -> tuple[Reason, ...]:
+    """Return a note if this clone has known entries of this store's ledger that are not there any more."""
+    head = known.load(project.repository.common_dir).head(project.environment.name)
+    if head is None or head.store != project.store.location or project.store.size(ledger.key_of(head.seq)) is not None:
+        return ()
+    said = (
+        f"this clone knew ledger entry {head.seq} in {head.store}, and it is gone: backups made before are lost with it"
+    )
+    return (Reason("ledger-lost", "", said, "bring the store back from a copy, or go on with new backups", False),)
 
 
 def backup_id(stem: str, kind: BackupKind, at: datetime, taken: int) -> str:
@@ -227,7 +238,8 @@ def _settled_fingerprint(path: Path) -> str:
     return rawfile.fingerprint(path)
 
 
-def _refuse_tracked(project: Project, path: Path) -> None:
+def refuse_tracked(project: Project, path: Path) -> None:
+    """Given a database, raise `SourceError` if git tracks it, with the command that mends it."""
     if path.exists() and git.is_tracked(project.repository, path):
         raise SourceError(
             "source-tracked",

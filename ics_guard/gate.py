@@ -11,7 +11,7 @@ import apsw
 
 from ics_guard import evidence, git, known, ledger, policy
 from ics_guard.applied import ever_present, is_applied, newest_before
-from ics_guard.backup import adopt, take_backup
+from ics_guard.backup import adopt, lost_ledger, refuse_tracked, take_backup
 from ics_guard.config import Source
 from ics_guard.detect import detect
 from ics_guard.detect.alembic import Revision, read_revision
@@ -68,7 +68,8 @@ def judge(project: Project, findings: Findings, waived: frozenset[str] = frozens
         }
     except (LedgerError, StoreError) as error:
         return Decision(False, (Reason(error.code, "", error.message, error.fix),), findings.changes)
-    return policy.decide(findings.changes, situations, rules, utc_now(), project.began, waived)
+    decision = policy.decide(findings.changes, situations, rules, utc_now(), project.began, waived)
+    return replace(decision, reasons=(*decision.reasons, *lost_ledger(project)))
 
 
 def pass_or_block(project: Project, findings: Findings, *, via: str, waived: frozenset[str] = frozenset()) -> Decision:
@@ -157,12 +158,7 @@ def _situation(project: Project, source: Source, findings: Findings, records: tu
         if not path.exists() and not path.is_symlink():
             return situation
         rawfile.read_header(path)
-        if git.is_tracked(project.repository, path):
-            raise SourceError(
-                "source-tracked",
-                f"{path} is tracked by git, which rewrites it while hooks run: a backup may not be your data",
-                f"git rm --cached -- {path}   and ignore it",
-            )
+        refuse_tracked(project, path)
         return replace(situation, exists=True, **_look(project, path, findings, mine))
     except (SourceError, ConfigError) as error:
         return replace(situation, exists=True, problem=Reason(error.code, source.name, error.message, error.fix))

@@ -52,7 +52,8 @@ def initialise(
     project = in_environment(repository, config.load(repository.root), "", progress)
     hooks = install(repository, project.config)
     present, empty = _declare(project)
-    return Initialised(path, written, questions, hooks, back_up(project, project.select(present)), tuple(empty))
+    backups = back_up(project, project.select(present)) if present else ()
+    return Initialised(path, written, questions, hooks, backups, tuple(empty))
 
 
 def _declare(project: Project) -> tuple[list[str], list[str]]:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import apsw
 
-from ics_guard import config, git, project as projects
+from ics_guard import config, git
+from ics_guard import project as projects
 from ics_guard.backup import BackupResult, back_up
 from ics_guard.config import Source
 from ics_guard.errors import BackupError, UsageError

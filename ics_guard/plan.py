@@ -20,6 +20,7 @@ from ics_guard.model import Backup, BackupKind, BackupRecord, Check, Holder, Tab
 from ics_guard.project import Project, utc_now
 from ics_guard.salvage import SUFFIX_OF_ROLE
 from ics_guard.sources.sqlite.checks import integrity_errors
+from ics_guard.sources.sqlite.facts import opened, schema_objects
 from ics_guard.sources.sqlite.holders import find_holders
 from ics_guard.sources.sqlite.image import take_image
 from ics_guard.sources.sqlite.losses import compare_rows
@@ -28,7 +29,10 @@ from ics_guard.words import age_in_words, moment, size_in_words
 
 @dataclass(frozen=True)
 class Plan:
-    """What a restore will do. `live` says in words what is there now; `losses` is None when that cannot be read."""
+    """What a restore will do. `live` says in words what is there now; `losses` is None when that cannot be read.
+
+    `returns` and `vanishes` are the objects of the schema that come back and go, in the spelling of `Effect.object`.
+    """
 
     source: Source
     path: Path
@@ -37,6 +41,8 @@ class Plan:
     live: str
     holders: tuple[Holder, ...]
     losses: tuple[TableLoss, ...] | None
+    returns: tuple[str, ...]
+    vanishes: tuple[str, ...]
     steps: tuple[str, ...]
 
 
@@ -86,7 +92,7 @@ def make_plan(project: Project, source: Source, record: BackupRecord, why: str, 
     """Given a backup, return the plan to make it live. Nothing is written but scratch. Raise `RestoreError`."""
     path = project.source_path(source)
     holders = find_holders(path)
-    live, losses = _look_at_live(project, source, path, record.backup) if preview else ("", None)
+    look = _look_at_live(project, source, path, record.backup) if preview else _Look("", None)
     steps = [
         f"unpack {record.backup.id} ({size_in_words(sum(f.bytes for f in record.backup.files))}) and drill it again",
         *([f"stop: {source.stop}"] if source.stop else []),
@@ -95,7 +101,19 @@ def make_plan(project: Project, source: Source, record: BackupRecord, why: str, 
         "check integrity, schema and row counts" + (f", {len(source.smoke)} smoke checks" if source.smoke else ""),
         *([f"start: {source.start}"] if source.start else []),
     ]
-    return Plan(source, path, record.backup, why, live, holders, losses, tuple(steps))
+    then = frozenset(record.backup.facts.objects if record.backup.facts else ())
+    return Plan(
+        source,
+        path,
+        record.backup,
+        why,
+        look.live,
+        holders,
+        look.losses,
+        returns=tuple(sorted(then - look.objects)) if look.losses is not None else (),
+        vanishes=tuple(sorted(look.objects - then)) if look.losses is not None else (),
+        steps=tuple(steps),
+    )
 
 
 def stage(project: Project, backup: Backup, scratch: Path) -> tuple[dict[str, Path], tuple[Check, ...]]:
@@ -130,27 +148,34 @@ def damaged(backup: Backup, checks: tuple[Check, ...]) -> RestoreError:
     )
 
 
-def _look_at_live(
-    project: Project, source: Source, path: Path, backup: Backup
-) -> tuple[str, tuple[TableLoss, ...] | None]:
+@dataclass(frozen=True)
+class _Look:
+    live: str
+    losses: tuple[TableLoss, ...] | None
+    objects: frozenset[str] = frozenset()
+
+
+def _look_at_live(project: Project, source: Source, path: Path, backup: Backup) -> _Look:
     """Say what is live now, and what of it the backup does not have."""
     if not path.exists():
-        return f"there is no file at {path}", None
+        return _Look(f"there is no file at {path}", None)
     try:
         with project.scratch() as scratch:
             image = scratch / "live.db"
             take_image(path, image)
-            errors = integrity_errors(image, source.unchecked)
-            if errors:
-                return f"{path} is damaged: {errors[0]}", None
+            size = size_in_words(image.stat().st_size)
+            if errors := integrity_errors(image, source.unchecked):
+                return _Look(f"{path} is damaged: {errors[0]}", None)
             if backup.kind is BackupKind.SALVAGE:
-                return f"{path} is a healthy database of {size_in_words(image.stat().st_size)}", None
+                return _Look(f"{path} is a healthy database of {size}", None)
             staged, _ = stage(project, backup, scratch)
-            losses = compare_rows(image, staged[""])
+            with opened(image) as connection:
+                objects = frozenset(schema_objects(connection))
             age = age_in_words(utc_now() - backup.imaged_at)
-            return f"{path}, {size_in_words(image.stat().st_size)}; the backup is {age} older", losses
+            live = f"{path}, {size}; the backup is {age} older"
+            return _Look(live, compare_rows(image, staged[""]), objects)
     except (apsw.Error, SourceError, OSError) as error:
-        return f"{path} cannot be read: {error}", None
+        return _Look(f"{path} cannot be read: {error}", None)
 
 
 def _only_source(project: Project, name: str) -> Source:

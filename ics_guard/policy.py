@@ -34,16 +34,7 @@ def decide(
     reasons: list[Reason] = []
     used: dict[str, BackupRecord] = {}
     asking = [change for change in changes if change.severity in policy.require_backup]
-    for change in asking:
-        if not change.sources:
-            reasons.append(
-                Reason(
-                    "unguarded-path",
-                    "",
-                    f"{change.path} changes a schema, and no source answers for it",
-                    "add its path to `guards` of the source it belongs to, or to `exclude`, in ics-guard.toml",
-                )
-            )
+    reasons += [_unguarded(change) for change in asking if not change.sources]
     unwaived = [change for change in asking if change.digest not in waived]
     if len(unwaived) < len(asking):
         count = len(asking) - len(unwaived)
@@ -97,13 +88,23 @@ def _judge(
         fix = f"ics-guard restore {way.backup.id}"
         reasons.append(Reason("already-applied", situation.source, said, fix, blocking=False))
     unprotected = [change for change in applied if change.digest not in situation.before]
-    reasons += [_unprotected(situation, change) for change in unprotected]
+    destructive = [change for change in unprotected if change.severity is Severity.DESTRUCTIVE]
+    reasons += [_unprotected(situation, some) for some in (destructive, _without(unprotected, destructive)) if some]
     if len(protected) < len(changes):
         record, unmet = why_not_fresh(situation, policy, now, began)
         if record and not unmet:
             used[record.backup.id] = record
         reasons += unmet
     return reasons
+
+
+def _unguarded(change: Change) -> Reason:
+    return Reason(
+        "unguarded-path",
+        "",
+        f"{change.path} changes a schema, and no source answers for it",
+        "add its path to `guards` of the source it belongs to, or to `exclude`, in ics-guard.toml",
+    )
 
 
 def absent_or_broken(situation: Situation) -> list[Reason]:
@@ -137,15 +138,23 @@ def _absent(situation: Situation) -> Reason:
     )
 
 
-def _unprotected(situation: Situation, change: Change) -> Reason:
-    destructive = change.severity is Severity.DESTRUCTIVE
-    said = f"{change.operation} {change.object} ({change.path}:{change.line}) is already applied to {situation.source}"
+def _without(changes: list[Change], others: list[Change]) -> list[Change]:
+    return [change for change in changes if change not in others]
+
+
+def _unprotected(situation: Situation, changes: list[Change]) -> Reason:
+    """One reason for several changes, either all destructive or none."""
+    blocking = changes[0].severity is Severity.DESTRUCTIVE
+    first = changes[0]
+    more = f" and {len(changes) - 1} more" if len(changes) > 1 else ""
+    named = f"{first.operation} {first.object} ({first.path}:{first.line}){more}"
+    are = "are" if more else "is"
     return Reason(
         "applied-unprotected",
         situation.source,
-        f"{said}, and no verified backup from before it exists",
-        'ics-guard waive --reason "…"   (says in the commit that this loss is accepted)' if destructive else "",
-        blocking=destructive,
+        f"{named} {are} already applied to {situation.source}, and no verified backup from before exists",
+        'ics-guard waive --reason "…"   (says in the commit that this loss is accepted)' if blocking else "",
+        blocking=blocking,
     )
 
 

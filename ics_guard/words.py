@@ -26,7 +26,7 @@ def size_in_words(count: int) -> str:
     """Given a number of bytes, return it with a binary unit: `261.4 MiB`."""
     value = float(count)
     for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:  # noqa: PLR2004 - the step of binary units
+        if value < 1024:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1024
     return f"{value:.1f} TiB"

@@ -10,6 +10,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 SCHEMA = """
 CREATE TABLE episodes (id INTEGER PRIMARY KEY, title TEXT NOT NULL, duration REAL);
 CREATE TABLE segments (id INTEGER PRIMARY KEY, episode_id INTEGER NOT NULL REFERENCES episodes(id), text TEXT);
@@ -57,6 +62,14 @@ def dump(path: Path) -> list[str]:
     """Everything in a database as SQL text: two that dump the same hold the same."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
         return list(connection.iterdump())
+
+
+def to_zstd(content: bytes) -> bytes:
+    return bytes(zstd.compress(content))
+
+
+def unzstd(content: bytes) -> bytes:
+    return bytes(zstd.decompress(content))
 
 
 WRITER = """
@@ -184,7 +197,9 @@ def ics_guard(folder: Path, *arguments: str, stdin: str | None = None) -> subpro
     )
 
 
-_ON_A_DISK = 'mount -t tmpfs -o "$1" tmpfs "$2" && disk="$2" && shift 2 && { "$@"; code=$?; }; ls -AR "$disk"; exit $code'
+_ON_A_DISK = (
+    'mount -t tmpfs -o "$1" tmpfs "$2" && disk="$2" && shift 2 && { "$@"; code=$?; }; ls -AR "$disk"; exit $code'
+)
 
 
 def on_a_disk(folder: Path, options: str, *command: str) -> subprocess.CompletedProcess[str]:

@@ -17,10 +17,9 @@ import pytest
 
 from ics_guard import known, ledger
 from ics_guard.backup import adopt, back_up
-from ics_guard.compression import zstd
 from ics_guard.drill import drill
 from ics_guard.errors import BackupError, IcsGuardError, SourceError
-from ics_guard.model import BackupKind
+from ics_guard.model import BackupKind, BackupRecord
 from ics_guard.project import Project, open_project
 from tests.support import (
     CONFIG,
@@ -36,6 +35,8 @@ from tests.support import (
     leave_hot_journal,
     make_repository,
     on_a_disk,
+    to_zstd,
+    unzstd,
 )
 
 
@@ -44,13 +45,13 @@ def root(tmp_path: Path) -> Path:
     return make_repository(tmp_path / "repo")
 
 
-def take(root: Path, *, full: bool = False) -> tuple[Project, ledger.BackupRecord, bool]:
+def take(root: Path, *, full: bool = False) -> tuple[Project, BackupRecord, bool]:
     project = open_project(root)
     (result,) = back_up(project, project.select(), full=full)
     return project, result.record, result.reused
 
 
-def stored_file(project: Project, record: ledger.BackupRecord) -> Path:
+def stored_file(project: Project, record: BackupRecord) -> Path:
     return Path(project.store.describe(record.backup.image.key))
 
 
@@ -58,13 +59,24 @@ def test_the_stored_file_is_a_plain_zstd_file_of_a_plain_database(root: Path, tm
     project, record, _ = take(root)
     target = tmp_path / "by-hand.db"
     raw = stored_file(project, record).read_bytes()
-    target.write_bytes(zstd.decompress(raw))
+    target.write_bytes(unzstd(raw))
     assert dump(target) == dump(root / "data" / "app.db")
     backup = record.backup
     assert hashlib.sha256(raw).hexdigest() == backup.image.sha256
     assert hashlib.sha256(target.read_bytes()).hexdigest() == backup.image.content_sha256
     assert backup.id.startswith("app_2")
     assert backup.image.key == f"sqlite/{backup.id}.db.zst"
+
+
+def test_the_zstd_tool_and_sqlite_alone_bring_it_back(root: Path) -> None:
+    """The README.txt in the store, followed by hand. The tool itself is a system package: CI must have it."""
+    if not shutil.which("zstd") and "CI" not in os.environ:
+        pytest.skip("the zstd command is not installed")
+    project, record, _ = take(root)
+    target = root / "by-hand.db"
+    subprocess.run(["zstd", "-dq", str(stored_file(project, record)), "-o", str(target)], check=True)
+    assert dump(target) == dump(root / "data" / "app.db")
+    assert "zstd -d" in (root / "backups" / "README.txt").read_text()
 
 
 def test_the_runbooks_six_items_are_in_the_ledger(root: Path) -> None:
@@ -217,7 +229,7 @@ def test_other_damage_in_the_store_fails_the_drill(root: Path, change: str) -> N
     if change == "gone":
         path.unlink()
     else:
-        bomb = zstd.compress(bytes(64 << 20))
+        bomb = to_zstd(bytes(64 << 20))
         path.write_bytes({"truncated": raw[:-10], "appended": raw + b"x", "bomb": bomb}[change])
     result = drill(project, record)
     assert not result.ok
@@ -229,9 +241,9 @@ def test_a_lost_row_in_an_image_that_is_otherwise_whole_fails_the_drill(root: Pa
     project, record, _ = take(root)
     path = stored_file(project, record)
     other = root / "other.db"
-    other.write_bytes(zstd.decompress(path.read_bytes()))
+    other.write_bytes(unzstd(path.read_bytes()))
     execute(other, "PRAGMA journal_mode=DELETE", "DELETE FROM segments WHERE id = 7")
-    content, packed = other.read_bytes(), zstd.compress(other.read_bytes())
+    content, packed = other.read_bytes(), to_zstd(other.read_bytes())
     path.write_bytes(packed)
     file = replace(
         record.backup.image,
@@ -399,4 +411,3 @@ def test_every_error_is_known(root: Path) -> None:
     done = ics_guard(root, "backup")
     assert done.returncode == 2
     assert "ics-guard.toml" in done.stderr
-    assert os.listdir(root)

@@ -28,6 +28,12 @@ def codes(document: dict[str, object]) -> list[str]:
     return [reason["code"] for reason in reasons]
 
 
+def backups(document: dict[str, object]) -> list[dict[str, str]]:
+    found = document["backups"]
+    assert isinstance(found, list)
+    return found
+
+
 def stage_sql(root: Path, statement: str = "ALTER TABLE episodes ADD COLUMN rating INTEGER;\n") -> None:
     (root / "migrations" / "0002.sql").write_text(statement)
     git(root, "add", "-A")
@@ -54,7 +60,7 @@ def test_a_change_without_a_backup_gets_one_and_passes(root: Path) -> None:
     stage_sql(root)
     code, document = gate(root)
     assert (code, document["verdict"]) == (0, "allow")
-    (backup,) = document["backups"]  # type: ignore[misc]
+    (backup,) = backups(document)
     assert backup["verified"]
     events = [entry.event for entry in ledger.read(open_project(root).store)]
     assert events == ["backup", "drill", "gate"]
@@ -155,6 +161,16 @@ def test_data_that_was_here_and_is_not_any_more_is_not_nothing_to_protect(root: 
     assert dump(root / "data" / "app.db") == before
 
 
+def test_a_change_that_nothing_but_the_store_is_lost_for_is_told(root: Path) -> None:
+    assert ics_guard(root, "backup").returncode == 0
+    shutil.rmtree(root / "backups")
+    stage_sql(root)
+    code, document = gate(root)
+    assert code == 0
+    assert "ledger-lost" in codes(document)
+    assert "ledger-lost" in json.loads(ics_guard(root, "status", "--json").stdout)["notes"][0]["code"]
+
+
 def test_after_git_clean_the_loss_is_named(root: Path) -> None:
     assert ics_guard(root, "backup").returncode == 0
     git(root, "clean", "-xfdq")
@@ -204,7 +220,7 @@ def test_a_linked_worktree_shares_data_and_store(root: Path, tmp_path: Path) -> 
     stage_sql(linked)
     code, document = gate(linked)
     assert code == 0, document
-    (backup,) = document["backups"]  # type: ignore[misc]
+    (backup,) = backups(document)
     assert backup["id"] in {path.name.split(".")[0] for path in (root / "backups" / "sqlite").iterdir()}
     assert not (linked / "backups").exists()
 
@@ -267,7 +283,7 @@ def test_a_migration_applied_first_rests_on_the_backup_from_before_it(project: P
     assert ics_guard(project, "backup", "--full").returncode == 0
     code, document = gate(project)
     assert (code, codes(document)) == (0, ["already-applied"])
-    (way_back,) = document["backups"]  # type: ignore[misc]
+    (way_back,) = backups(document)
     assert ics_guard(project, "restore", way_back["id"], "--yes").returncode == 0
     assert query(project / "data" / "podcast.db", "SELECT version_num FROM alembic_version") == [("0002",)]
     assert query(project / "data" / "podcast.db", "SELECT count(notes) FROM episodes") != [(0,)]

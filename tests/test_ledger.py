@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 from datetime import UTC, datetime
@@ -39,7 +40,7 @@ def test_entries_come_back_in_order_and_chained(store: LocalStore) -> None:
     assert [entry.seq for entry in entries] == [1, 2, 3, 4, 5]
     assert [entry.data["note"] for entry in entries] == [f"number {n}" for n in range(5)]
     assert entries[0].prev == ""
-    assert all(later.prev == earlier.sha256 for earlier, later in zip(entries, entries[1:], strict=False))
+    assert all(later.prev == earlier.sha256 for earlier, later in itertools.pairwise(entries))
     assert entries[0].at == AT
     assert ledger.verify(store, ledger.Head(5, entries[-1].sha256)) == ()
 

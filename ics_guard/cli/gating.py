@@ -6,14 +6,15 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
-
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.text import Text
 
-from ics_guard import evidence, gate as gates, git, hook as hooks, migration
+from ics_guard import evidence, git, migration
+from ics_guard import gate as gates
+from ics_guard import hook as hooks
 from ics_guard.cli.app import LOOK, PROTECT, EnvOption, JsonOption, app, here
 from ics_guard.cli.voice import err, show, speaking
 from ics_guard.errors import UsageError

@@ -11,11 +11,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ics_guard import guarded_run, ledger, status as standing
-from ics_guard.backup import back_up
+from ics_guard import guarded_run, ledger
+from ics_guard import status as standing
+from ics_guard.backup import back_up, lost_ledger
 from ics_guard.cli.app import LOOK, PROTECT, EnvOption, JsonOption, app, here
 from ics_guard.cli.voice import err, show, speaking
-from ics_guard.drill import DrillResult, drill as drill_one
+from ics_guard.drill import DrillResult
+from ics_guard.drill import drill as drill_one
 from ics_guard.errors import UsageError
 from ics_guard.model import BackupKind, BackupRecord
 from ics_guard.project import Project
@@ -103,8 +105,14 @@ def status(env: EnvOption = "", as_json: JsonOption = False) -> None:
     """Per source: is there a way back right now, how old is it, when was it last drilled, and if not, why not."""
     project = here(env)
     found = standing.look(project)
-    data = {"env": project.environment.name, "sources": [_status_document(project, s) for s in found]}
-    show(_status_text(project, found), data, as_json=as_json)
+    notes = lost_ledger(project)
+    data = {
+        "env": project.environment.name,
+        "sources": [_status_document(project, s) for s in found],
+        "notes": [{"code": note.code, "message": note.message, "fix": note.fix} for note in notes],
+    }
+    warnings = [Text(f"{note.message}\n  {note.fix}", "yellow") for note in notes]
+    show(Group(_status_text(project, found), *warnings), data, as_json=as_json)
 
 
 def _status_document(project: Project, source: standing.SourceStatus) -> dict[str, object]:

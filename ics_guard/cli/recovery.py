@@ -10,7 +10,8 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ics_guard import plan as plans, restore as restores
+from ics_guard import plan as plans
+from ics_guard import restore as restores
 from ics_guard.cli.app import RETURN, EnvOption, JsonOption, YesOption, app, here
 from ics_guard.cli.gating import parse_moment
 from ics_guard.cli.voice import out, show, speaking
@@ -90,6 +91,7 @@ def _plan_text(plan: Plan) -> RenderableType:
         Text.assemble(("restore ", "bold"), plan.backup.id, f" ({plan.why}), taken {moment(plan.backup.imaged_at)}"),
         Text(f"  over: {plan.live or plan.path}"),
         texts.losses_text(plan.losses),
+        *texts.schema_text(plan.returns, plan.vanishes),
     ]
     if plan.holders:
         parts.append(Text(f"  in use by {in_words(plan.holders)}: they will see the restored data", "yellow"))
@@ -105,6 +107,7 @@ def _plan_document(plan: Plan) -> dict[str, object]:
         "live": plan.live,
         "holders": [{"pid": holder.pid, "command": holder.command} for holder in plan.holders],
         "losses": None if plan.losses is None else documents.losses_document(plan.losses),
+        "schema": {"returns": list(plan.returns), "vanishes": list(plan.vanishes)},
         "steps": list(plan.steps),
     }
 

@@ -10,7 +10,10 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ics_guard import config, demo as demos, git, initialise as initialising, install as installing
+from ics_guard import config, git
+from ics_guard import demo as demos
+from ics_guard import initialise as initialising
+from ics_guard import install as installing
 from ics_guard.cli.app import SETUP, JsonOption, YesOption, app
 from ics_guard.cli.voice import err, out, show, speaking
 from ics_guard.errors import UsageError

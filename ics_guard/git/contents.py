@@ -43,8 +43,8 @@ def read_folder(repository: Repository, folder: str, tree: str | None) -> list[b
     return [blobs[oid] for oid in oids]
 
 
-def tracked_files(repository: Repository, below: str = ".") -> list[str]:
-    """Given a folder relative to the root, return the paths of all tracked files in it, relative to the root.
+def tracked_files(repository: Repository, below: str = "") -> list[str]:
+    """Given a folder ("" is the root), return the paths of all tracked files in it, all relative to the root.
 
     Undecodable bytes come as surrogates.
     """

@@ -126,6 +126,12 @@ def losses_text(losses: Sequence[TableLoss] | None) -> RenderableType:
     return table
 
 
+def schema_text(returns: Sequence[str], vanishes: Sequence[str]) -> list[Text]:
+    """Given the objects of a schema that a restore brings back and takes away, return a line for each kind."""
+    named = (("comes back", returns), ("goes", vanishes))
+    return [Text(f"  {word}: {printable(', '.join(objects))}") for word, objects in named if objects]
+
+
 def entries_text(entries: Sequence[Entry]) -> RenderableType:
     """Given ledger entries, return a table of them."""
     if not entries:

@@ -69,9 +69,9 @@ def can_overwrite(path: Path, image: Path) -> bool:
 def overwrite(image: Path, path: Path, watch: Watch, deadline: float = 30.0) -> None:
     """Given an image in scratch (its journal-mode flag is changed) and a watched live database, copy it over.
 
-    The first step takes the write lock; under it the watch is asked, and only then is anything written. Raise
-    `CommittedMeanwhileError` if it moved, `RestoreError` if the lock cannot be had in `deadline` seconds, or apsw.Error;
-    in each case the live database is as it was.
+    The first step takes the write lock; under it the watch is asked, and only then is anything written.
+    Raise `CommittedMeanwhileError` if it moved, `RestoreError` if the lock cannot be had in `deadline` seconds, or
+    apsw.Error; in each case the live database is as it was.
     """
     _flag_journal_mode(image, wal=watch.wal)
     source = apsw.Connection(f"file:{image}?immutable=1", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)

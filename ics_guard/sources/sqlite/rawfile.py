@@ -1,6 +1,6 @@
 """The bytes of a database file and its companions, read without SQLite: what is there, and has it moved?
 
-Only for a process without a connection to the database; the functions named `…_elsewhere` read in a child for the others.
+Only for a process without a connection to the database; `…_elsewhere` reads in a child for the others.
 File format: https://www.sqlite.org/fileformat2.html, WAL index: https://www.sqlite.org/walformat.html
 """
 

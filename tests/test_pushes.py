@@ -1,0 +1,264 @@
+"""What a push carries, from the lines that real pushes write and the variables that the real framework sets."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ics_guard import git
+from ics_guard.errors import UsageError
+from ics_guard.git import Repository
+from tests.checkout import Checkout
+
+
+@dataclass(frozen=True)
+class Pushing:
+    """A clone whose pre-push hook keeps what git tells it, and its remote."""
+
+    local: Checkout
+    remote: Checkout
+
+    @property
+    def repository(self) -> Repository:
+        return git.open_repository(self.local.root)
+
+    def push(self, *arguments: str) -> list[tuple[str, str]]:
+        """Push for real, and return the ranges that the hook would have judged, in that instant."""
+        kept = self.local.root / ".git" / "told"
+        kept.unlink(missing_ok=True)
+        self.local.hook("pre-push", 'echo "$1" > .git/told && cat >> .git/told && exit 1')
+        self.local.git("push", "-q", *arguments, check=False)
+        remote, _, lines = kept.read_bytes().partition(b"\n")
+        found = git.pushes(self.repository, lines, remote.decode())
+        self.local.git("push", "-q", "--no-verify", *arguments)
+        return found
+
+    def paths(self, ranges: list[tuple[str, str]]) -> list[str]:
+        return sorted(change.path for pair in ranges for change in git.between(self.repository, *pair))
+
+
+@pytest.fixture(params=["sha1", "sha256"])
+def pushing(request: pytest.FixtureRequest, tmp_path: Path) -> Pushing:
+    first = Checkout.create(tmp_path / "first", str(request.param))
+    first.commit("start")
+    remote = first.clone(tmp_path / "remote.git", "--bare")
+    return Pushing(remote.clone(tmp_path / "local"), remote)
+
+
+def test_an_update_carries_what_is_new(pushing: Pushing) -> None:
+    old = pushing.local.git("rev-parse", "HEAD")
+    pushing.local.commit("a.sql")
+    new = pushing.local.commit("b.sql")
+    ranges = pushing.push("origin", "main")
+    assert ranges == [(old, new)]
+    assert pushing.paths(ranges) == ["a.sql", "b.sql"]
+
+
+def test_a_new_branch_counts_from_what_the_remote_has(pushing: Pushing) -> None:
+    start = pushing.local.git("rev-parse", "HEAD")
+    pushing.local.git("checkout", "-qb", "side")
+    head = pushing.local.commit("a.sql")
+    assert pushing.push("origin", "side") == [(start, head)]
+    pushing.local.git("branch", "same")
+    assert pushing.push("origin", "same") == []
+
+
+def test_several_refs_and_a_deletion_in_one_push(pushing: Pushing) -> None:
+    start = pushing.local.git("rev-parse", "HEAD")
+    pushing.local.git("push", "-q", "origin", "main:doomed")
+    ours = {}
+    for name in ("one", "two"):
+        pushing.local.git("checkout", "-qb", name, start)
+        ours[name] = pushing.local.commit(f"{name}.sql")
+    ranges = pushing.push("origin", "one", "two", ":doomed")
+    assert sorted(ranges) == sorted((start, head) for head in ours.values())
+    assert pushing.paths(ranges) == ["one.sql", "two.sql"]
+    assert pushing.push("origin", ":one") == []
+
+
+def test_annotated_tags_are_peeled_and_tags_on_blobs_carry_nothing(pushing: Pushing) -> None:
+    start = pushing.local.git("rev-parse", "HEAD")
+    head = pushing.local.commit("a.sql")
+    pushing.local.git("tag", "-a", "v1", "-m", "x")
+    pushing.local.git("tag", "-a", "v1-again", "-m", "x", "v1")
+    pushing.local.git("tag", "blob", "HEAD:a.sql")
+    pushing.local.git("tag", "tree", "HEAD^{tree}")
+    assert pushing.push("origin", "v1") == [(start, head)]
+    pushing.local.git("fetch", "-q", "origin", "+refs/tags/*:refs/remotes/origin/tags/*")
+    assert pushing.push("origin", "v1-again", "blob") == [(start, head)]
+    tree = pushing.local.git("rev-parse", "HEAD^{tree}")
+    assert pushing.push("origin", "tree") == [(pushing.repository.empty_tree, tree)]
+
+
+def test_an_expression_as_the_local_side(pushing: Pushing) -> None:
+    start = pushing.local.git("rev-parse", "HEAD")
+    middle = pushing.local.commit("a.sql")
+    pushing.local.commit("b.sql")
+    assert pushing.push("origin", "HEAD~1:refs/heads/x") == [(start, middle)]
+
+
+def test_a_forced_push_over_what_somebody_else_pushed(pushing: Pushing, tmp_path: Path) -> None:
+    start = pushing.local.git("rev-parse", "HEAD")
+    other = pushing.remote.clone(tmp_path / "other")
+    other.commit("theirs.sql")
+    other.git("push", "-q", "origin", "main")
+    head = pushing.local.commit("ours.sql")
+    assert pushing.push("-f", "origin", "main") == [(start, head)]
+
+
+def test_a_rewind_carries_nothing(pushing: Pushing) -> None:
+    start = pushing.local.git("rev-parse", "HEAD")
+    pushing.local.commit("a.sql")
+    pushing.local.git("push", "-q", "origin", "main")
+    pushing.local.git("reset", "-q", "--hard", start)
+    ranges = pushing.push("-f", "origin", "main")
+    assert pushing.paths(ranges) == []
+
+
+def test_a_rewritten_history_counts_whole(pushing: Pushing) -> None:
+    pushing.local.git("checkout", "-q", "--orphan", "new")
+    head = pushing.local.commit("a.sql")
+    ranges = pushing.push("-f", "origin", "new:main")
+    assert ranges == [(pushing.repository.empty_tree, head)]
+    assert pushing.paths(ranges) == ["a.sql", "start"]
+
+
+def test_a_push_by_url_knows_the_remote_if_it_is_configured(pushing: Pushing, tmp_path: Path) -> None:
+    start = pushing.local.git("rev-parse", "HEAD")
+    head = pushing.local.commit("a.sql")
+    url = pushing.local.git("remote", "get-url", "origin")
+    assert pushing.push(url, "main:refs/heads/by-url") == [(start, head)]
+    fresh = Checkout(tmp_path / "fresh.git")
+    pushing.local.git("init", "-q", "--bare", f"--object-format={pushing.repository.object_format}", str(fresh.root))
+    assert pushing.push(str(fresh.root), "main") == [(pushing.repository.empty_tree, head)]
+
+
+def test_nothing_to_push(pushing: Pushing) -> None:
+    assert git.pushes(pushing.repository, b"", "origin") == []
+
+
+def test_lines_that_git_never_writes_are_refused(pushing: Pushing) -> None:
+    with pytest.raises(UsageError, match="no line of a pre-push hook"):
+        git.pushes(pushing.repository, b"refs/heads/main\n", "origin")
+
+
+def test_a_shallow_clone_cannot_tell(pushing: Pushing, tmp_path: Path) -> None:
+    other = pushing.remote.clone(tmp_path / "other")
+    for number in range(4):
+        other.commit(f"{number}.sql")
+    other.git("push", "-q", "origin", "main", "HEAD~3:refs/heads/old")
+    shallow = pushing.remote.clone(tmp_path / "shallow", "--depth=1", "--no-single-branch")
+    line = f"refs/heads/x {shallow.git('rev-parse', 'origin/main')} refs/heads/old {other.git('rev-parse', 'HEAD~3')}\n"
+    shallow.git("update-ref", "-d", "refs/remotes/origin/main")
+    shallow.git("update-ref", "-d", "refs/remotes/origin/HEAD")
+    with pytest.raises(UsageError, match="shallow"):
+        git.pushes(git.open_repository(shallow.root), line.encode(), "origin")
+
+
+def test_many_new_branches_are_answered_in_reasonable_time(pushing: Pushing) -> None:
+    start = pushing.local.git("rev-parse", "HEAD")
+    head = pushing.local.commit("a.sql")
+    zero = "0" * len(head)
+    lines = "".join(f"refs/heads/b{number} {head} refs/heads/b{number} {zero}\n" for number in range(3000))
+    assert git.pushes(pushing.repository, lines.encode(), "origin") == [(start, head)]
+
+
+# Through the pre-commit framework
+
+_STAGES = ["pre-commit", "pre-merge-commit", "pre-push", "post-merge", "post-checkout", "post-rewrite"]
+_FRAMEWORK = f"""
+default_install_hook_types: {json.dumps(_STAGES)}
+repos:
+- repo: local
+  hooks:
+  - id: ask
+    name: ask
+    language: system
+    entry: "{sys.executable} ask.py"
+    always_run: true
+    pass_filenames: false
+    stages: {json.dumps(_STAGES)}
+"""
+_ASK = """
+import json, os, sys
+from pathlib import Path
+from ics_guard import git
+stage = git.framework_stage(os.environ)
+ranges = git.framework_pushes(git.open_repository(Path.cwd()), os.environ) if stage[0] == "pre-push" else []
+with open(".git/asked", "a") as stream:
+    print(json.dumps([*stage, ranges]), file=stream)
+"""
+
+
+@pytest.fixture
+def framework(pushing: Pushing, monkeypatch: pytest.MonkeyPatch) -> Pushing:
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    pushing.local.write("ask.py", _ASK)
+    pushing.local.commit(".pre-commit-config.yaml", _FRAMEWORK)
+    pushing.local.git("push", "-q", "origin", "main")
+    pushing.local.run(sys.executable, "-m", "pre_commit", "install")
+    return pushing
+
+
+def asked(pushing: Pushing) -> list[tuple[str, list[str], list[tuple[str, str]]]]:
+    path = pushing.local.root / ".git" / "asked"
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    path.unlink(missing_ok=True)
+    return [(hook, arguments, [(base, head) for base, head in ranges]) for hook, arguments, ranges in lines]
+
+
+def test_the_stages_of_the_framework(framework: Pushing) -> None:
+    local = framework.local
+    start = local.git("rev-parse", "HEAD")
+    local.git("checkout", "-q", "-b", "side")
+    assert asked(framework) == [("post-checkout", [start, start, "1"], [])]
+    side = local.commit("a.sql")
+    assert asked(framework) == [("pre-commit", [], [])]
+    local.git("checkout", "-q", "main")
+    local.commit("b.sql")
+    assert asked(framework) == [("post-checkout", [side, start, "1"], []), ("pre-commit", [], [])]
+    local.git("merge", "-q", "--no-edit", "side")
+    assert asked(framework) == [("pre-commit", [], []), ("post-merge", ["0"], [])]
+    local.git("commit", "-q", "--amend", "-m", "other")
+    assert asked(framework) == [("pre-commit", [], []), ("post-rewrite", ["amend"], [])]
+
+
+def test_the_framework_tells_of_one_ref_and_all_that_the_remote_lacks_counts(framework: Pushing) -> None:
+    local = framework.local
+    start = local.git("rev-parse", "HEAD")
+    head = local.commit("a.sql")
+    local.git("checkout", "-q", "-b", "side", start)
+    side = local.commit("b.sql")
+    local.git("tag", "-a", "v1", "-m", "x", start)
+    asked(framework)
+    local.git("push", "-q", "origin", "main", "side", "v1")
+    ((hook, arguments, ranges),) = asked(framework)
+    assert (hook, arguments[0]) == ("pre-push", "origin")
+    assert sorted(ranges) == sorted([(start, head), (start, side)])
+
+
+def test_a_whole_tree_through_the_framework(framework: Pushing, tmp_path: Path) -> None:
+    local = framework.local
+    head = local.git("rev-parse", "HEAD")
+    form = framework.repository.object_format
+    local.git("init", "-q", "--bare", f"--object-format={form}", str(tmp_path / "fresh.git"))
+    local.git("remote", "add", "fresh", str(tmp_path / "fresh.git"))
+    local.git("push", "-q", "fresh", "main")
+    assert asked(framework) == [
+        ("pre-push", ["fresh", str(tmp_path / "fresh.git")], [(framework.repository.empty_tree, head)])
+    ]
+
+
+def test_a_run_over_a_range_in_ci(framework: Pushing) -> None:
+    local = framework.local
+    start = local.git("rev-parse", "HEAD")
+    head = local.commit("a.sql")
+    asked(framework)
+    command = ("-m", "pre_commit", "run", "--from-ref", start, "--to-ref", head)
+    local.run(sys.executable, *command)
+    assert asked(framework) == [("pre-push", ["", ""], [(start, head)])]
