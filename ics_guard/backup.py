@@ -136,13 +136,15 @@ def adopt(project: Project) -> None:
 
 def lost_ledger(project: Project) -> tuple[Reason, ...]:
     """Return a note if this clone has known entries of this store's ledger that are not there any more."""
-    head = known.load(project.repository.common_dir).head(project.environment.name)
-    if head is None or head.store != project.store.location or project.store.size(ledger.key_of(head.seq)) is not None:
+    head = project.lost_head()
+    if head is None:
         return ()
+    where = project.store.location
     said = (
-        f"this clone knew ledger entry {head.seq} in {head.store}, and it is gone: backups made before are lost with it"
+        f"this clone knew ledger entry {head.seq} in {where}, and it is not there any more; older backups may be lost"
     )
-    return (Reason("ledger-lost", "", said, "bring the store back from a copy, or go on with new backups", False),)
+    fix = "bring the store back from a copy; or accept the loss and begin anew: ics-guard init"
+    return (Reason("ledger-lost", "", said, fix, blocking=False),)
 
 
 def backup_id(stem: str, kind: BackupKind, at: datetime, taken: int) -> str:

@@ -50,6 +50,9 @@ def initialise(
         agree(text, questions)
         path.write_text(text, encoding="utf-8")
     project = in_environment(repository, config.load(repository.root), "", progress)
+    if project.lost_head():
+        known.forget_head(repository.common_dir, project.environment.name)
+        progress.note("the ledger that this clone knew is gone; a new one begins")
     hooks = install(repository, project.config)
     present, empty = _declare(project)
     backups = back_up(project, project.select(present)) if present else ()

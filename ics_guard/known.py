@@ -100,6 +100,15 @@ def remember_head(common_dir: Path, env: str, seq: int, sha256: str, store: str)
             known.heads[env] = KnownHead(seq, sha256, store)
 
 
+def forget_head(common_dir: Path, env: str) -> None:
+    """Given an environment whose ledger is lost, and that loss accepted, forget its newest known entry.
+
+    Raise `LedgerError` or `StoreError` if that cannot be kept.
+    """
+    with _updating(common_dir) as known:
+        known.heads.pop(env, None)
+
+
 @dataclass
 class _Draft:
     sources: dict[str, KnownSource]

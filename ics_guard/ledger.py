@@ -138,6 +138,16 @@ def verify(store: Store, head: Head | None) -> tuple[Fault, ...]:
     return tuple(sorted(found, key=lambda fault: fault.seq))
 
 
+def holds(store: Store, head: Head) -> bool:
+    """Given the newest entry a clone has known, return whether the store still has exactly that one."""
+    key = key_of(head.seq)
+    if store.size(key) is None:
+        return False
+    with store.open(key) as stream:
+        entry = _checked(stream.read(), head.seq, None, [])
+    return entry is not None and entry.sha256 == head.sha256
+
+
 def metadata_key(backup: Backup) -> str:
     """Given a backup, return the key of its own metadata, which stands beside its image."""
     return f"{backup.image.key}.json"

@@ -74,10 +74,22 @@ class Project:
             source=source,
             data=data,
         )
-        known.remember_head(
-            self.repository.common_dir, self.environment.name, entry.seq, entry.sha256, self.store.location
-        )
+        if not self.lost_head():  # a chain that lacks what this clone knew is not one to vouch for
+            self.vouch_for(entry)
         return entry
+
+    def vouch_for(self, entry: Entry) -> None:
+        """Keep an entry of the ledger outside the store, as what this clone has known."""
+        folder, env = self.repository.common_dir, self.environment.name
+        known.remember_head(folder, env, entry.seq, entry.sha256, self.store.location)
+
+    def lost_head(self) -> ledger.Head | None:
+        """Return the newest entry that this clone has known of this store, if the store has it no more."""
+        met = known.load(self.repository.common_dir).head(self.environment.name)
+        if met is None or met.store != self.store.location:
+            return None
+        head = ledger.Head(met.seq, met.sha256)
+        return None if ledger.holds(self.store, head) else head
 
     def select(self, names: list[str] | tuple[str, ...] = ()) -> tuple[Source, ...]:
         """Given names of sources, return them, or all that gate. Raise `ConfigError` for a name that is none."""

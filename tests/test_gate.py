@@ -168,7 +168,11 @@ def test_a_change_that_nothing_but_the_store_is_lost_for_is_told(root: Path) -> 
     code, document = gate(root)
     assert code == 0
     assert "ledger-lost" in codes(document)
-    assert "ledger-lost" in json.loads(ics_guard(root, "status", "--json").stdout)["notes"][0]["code"]
+    assert json.loads(ics_guard(root, "status", "--json").stdout)["notes"][0]["code"] == "ledger-lost"
+    assert ics_guard(root, "ledger", "verify").returncode == 3
+    assert ics_guard(root, "init", "--yes").returncode == 0
+    assert json.loads(ics_guard(root, "status", "--json").stdout)["notes"] == []
+    assert ics_guard(root, "ledger", "verify").returncode == 0
 
 
 def test_after_git_clean_the_loss_is_named(root: Path) -> None:
@@ -176,7 +180,7 @@ def test_after_git_clean_the_loss_is_named(root: Path) -> None:
     git(root, "clean", "-xfdq")
     stage_sql(root)
     code, document = gate(root)
-    assert (code, codes(document)) == (1, ["source-lost"])
+    assert (code, codes(document)) == (1, ["source-lost", "ledger-lost"])
 
 
 def test_a_fresh_clone_without_data_asks_for_init_and_passes_after_it(root: Path, tmp_path: Path) -> None:

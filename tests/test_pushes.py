@@ -89,7 +89,6 @@ def test_annotated_tags_are_peeled_and_tags_on_blobs_carry_nothing(pushing: Push
     pushing.local.git("tag", "blob", "HEAD:a.sql")
     pushing.local.git("tag", "tree", "HEAD^{tree}")
     assert pushing.push("origin", "v1") == [(start, head)]
-    pushing.local.git("fetch", "-q", "origin", "+refs/tags/*:refs/remotes/origin/tags/*")
     assert pushing.push("origin", "v1-again", "blob") == [(start, head)]
     tree = pushing.local.git("rev-parse", "HEAD^{tree}")
     assert pushing.push("origin", "tree") == [(pushing.repository.empty_tree, tree)]
