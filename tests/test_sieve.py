@@ -199,10 +199,7 @@ def test_a_sieve_cut_off_anywhere_or_of_another_version_is_not_believed(checkout
     damaged += [whole.replace(b"sieve 1", b"sieve 2"), b"\n\n", b"\0" * 100]
     for content in damaged:
         path.write_bytes(content)
-        if b"\nwatch :(top,glob)db/*.sql\n" not in content or content.count(b"\n\n") == 0:
-            checkout.git("reset", "-q")
-            checkout.git("add", "db/new.sql")
-        assert not asks(checkout) or content == whole
+        assert not asks(checkout)
 
 
 def test_an_index_of_its_own_is_honoured(
@@ -239,7 +236,6 @@ def test_a_switch_of_branches(guarded: Checkout, monkeypatch: pytest.MonkeyPatch
 
 def test_a_merge(guarded: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     start = guarded.git("rev-parse", "HEAD")
-    assert not nothing(guarded, monkeypatch, "post-merge", "0")
     guarded.git("checkout", "-q", "-b", "plain")
     guarded.commit("other.txt", "2")
     guarded.git("checkout", "-q", "-b", "watched")
