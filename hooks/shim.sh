@@ -45,8 +45,9 @@ untouched() {
     [ -n "$inputs" ] || return
     set -f # the lists below are split at line breaks and nowhere else
     IFS=$newline
-    { printf %s "$header" && exec cat -- $inputs; } 2>/dev/null | cmp -s - "$folder/ics-guard/sieve" &
-    git diff-index --cached --quiet --no-ext-diff --no-textconv HEAD -- $watched 2>/dev/null && wait $!
+    # Side by side, and in the C locale: loading another would take a tenth of the time.
+    { printf %s "$header" && LC_ALL=C exec cat -- $inputs; } 2>/dev/null | LC_ALL=C cmp -s - "$folder/ics-guard/sieve" &
+    LC_ALL=C git diff-index --cached --quiet --no-ext-diff --no-textconv HEAD -- $watched 2>/dev/null && wait $!
 }
 
 blocked() {

@@ -8,55 +8,67 @@ from pathlib import Path
 
 from ics_guard import config, discover, git, known
 from ics_guard.backup import BackupResult, back_up
+from ics_guard.discover import Proposal
+from ics_guard.errors import UsageError
 from ics_guard.git import Repository
-from ics_guard.install import Installation, install
+from ics_guard.install import Installation, install, installed
 from ics_guard.model import Progress
 from ics_guard.project import Project, in_environment
+
+_ELSEWHERE = frozenset({"framework", "hooks-managed"})
+"""Why hooks are not ours to install; the rest of init does not depend on it."""
 
 
 @dataclass(frozen=True)
 class Initialised:
-    """What init found and did. `written`: the configuration is new; `empty`: sources without data here."""
+    """What init found and did. `written`: the configuration is new; `empty`: sources without data here.
+
+    `hooks_advice` says what a person must do for the hooks to be run, where somebody else writes them.
+    """
 
     path: Path
     written: bool
     questions: tuple[str, ...]
     hooks: Installation
+    hooks_advice: str
     backups: tuple[BackupResult, ...]
     empty: tuple[str, ...]
 
 
-def propose(repository: Repository) -> tuple[str, tuple[str, ...]]:
-    """Given a repository without a configuration, return the text of one, and what only a person can tell."""
-    proposal = discover.look(repository.root, git.tracked_files(repository))
-    return discover.render(proposal), proposal.questions
-
-
-def initialise(
-    repository: Repository, progress: Progress, agree: Callable[[str, tuple[str, ...]], None]
-) -> Initialised:
+def initialise(repository: Repository, progress: Progress, agree: Callable[[Proposal], Proposal]) -> Initialised:
     """Given a repository, do what is still missing of: configuration, hooks, first backup, memory of what is here.
 
-    `agree` is shown a new configuration and its open questions before anything is written, and raises to stop.
-    Raise `ConfigError` for a configuration that is there and wrong, `UsageError` where hooks cannot be installed,
-    `BackupError` when the first backup does not verify: what was done before it stands, and a second run goes on.
+    `agree` is shown what a new configuration would be before anything is written; it returns what to write, or
+    raises to stop. Raise `ConfigError` for a configuration that is there and wrong, `UsageError` where a hook is in
+    doubt, `BackupError` when the first backup does not verify: what was done before stands, and a second run goes on.
     """
     path = repository.root / config.NAME
     questions: tuple[str, ...] = ()
     written = not path.exists()
     if written:
         progress.start("looking at the repository")
-        text, questions = propose(repository)
-        agree(text, questions)
-        path.write_text(text, encoding="utf-8")
+        proposal = agree(discover.look(repository.root, git.tracked_files(repository)))
+        questions = proposal.questions
+        path.write_text(discover.render(proposal), encoding="utf-8")
     project = in_environment(repository, config.load(repository.root), "", progress)
+    known.keep(repository.common_dir / known.FOLDER / config.NAME, path.read_bytes())
     if project.lost_head():
         known.forget_head(repository.common_dir, project.environment.name)
         progress.note("the ledger that this clone knew is gone; a new one begins")
-    hooks = install(repository, project.config)
+    hooks, advice = _hooks(project)
     present, empty = _declare(project)
     backups = back_up(project, project.select(present)) if present else ()
-    return Initialised(path, written, questions, hooks, backups, tuple(empty))
+    return Initialised(path, written, questions, hooks, advice, backups, tuple(empty))
+
+
+def _hooks(project: Project) -> tuple[Installation, str]:
+    try:
+        return install(project.repository, project.config), ""
+    except UsageError as error:
+        if error.code not in _ELSEWHERE:
+            raise
+        standing = installed(project.repository)
+        return standing, f"{error.message}\n{error.fix}" if standing.missing else ""
 
 
 def _declare(project: Project) -> tuple[list[str], list[str]]:

@@ -109,6 +109,17 @@ def forget_head(common_dir: Path, env: str) -> None:
         known.heads.pop(env, None)
 
 
+def keep(file: Path, content: bytes) -> None:
+    """Given a file of this clone's memory, make its content this, whole or not at all. Raise `StoreError`."""
+    try:
+        if file.exists() and file.read_bytes() == content:
+            return
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(file, content)
+    except OSError as error:
+        raise _unwritable(file.parent, error) from error
+
+
 @dataclass
 class _Draft:
     sources: dict[str, KnownSource]
@@ -129,23 +140,24 @@ def _updating(common_dir: Path) -> Iterator[_Draft]:
         known = load(common_dir)
         draft = _Draft(dict(known.sources), dict(known.heads))
         yield draft
-        _write(folder, json.dumps(_encode(draft), indent=1, sort_keys=True, ensure_ascii=True).encode())
+        _write(folder / FILE_NAME, json.dumps(_encode(draft), indent=1, sort_keys=True, ensure_ascii=True).encode())
     except OSError as error:
         raise _unwritable(folder, error) from error
     finally:
         os.close(lock)
 
 
-def _write(folder: Path, content: bytes) -> None:
-    # the lock makes one name enough, so that what a kill leaves behind is overwritten by the next update
-    fresh = folder / f"{FILE_NAME}.new"
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(folder / FILE_NAME)
-    directory = os.open(folder, os.O_RDONLY)
+def _write(file: Path, content: bytes) -> None:
+    fresh = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(file)
+    finally:
+        fresh.unlink(missing_ok=True)
+    directory = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:

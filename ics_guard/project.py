@@ -113,6 +113,26 @@ def open_project(start: Path, env: str = "", progress: Progress | None = None) -
     return in_environment(repository, config.load(repository.root), env, progress or Silence())
 
 
+def open_for_hook(start: Path, progress: Progress) -> Project:
+    """Given a folder, return the project as a hook sees it.
+
+    On a branch from before ics-guard.toml the configuration that this clone knew last still holds. Raise as
+    `open_project` does where there is none.
+    """
+    repository = git.open_repository(start)
+    remembered = repository.common_dir / known.FOLDER / config.NAME
+    try:
+        settings = config.load(repository.root)
+    except ConfigError as error:
+        if error.code != "config-missing" or not remembered.exists():
+            raise
+        progress.note(f"there is no {config.NAME} on this branch; what this clone knew last holds")
+        settings = config.load(repository.root, remembered.read_text(encoding="utf-8"))
+    else:
+        known.keep(remembered, (repository.root / config.NAME).read_bytes())
+    return in_environment(repository, settings, "", progress)
+
+
 def in_environment(repository: Repository, settings: Config, env: str, progress: Progress) -> Project:
     """Given a repository and its configuration, return the project in one environment of it."""
     name = env or settings.default_env

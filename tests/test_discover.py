@@ -446,11 +446,6 @@ def test_a_name_that_toml_cannot_hold_is_asked_about(tmp_path: Path) -> None:
     reload(tmp_path, proposal)
 
 
-def test_a_mirror_is_written_if_wanted(tmp_path: Path) -> None:
-    found = config.load(tmp_path, render(look(tmp_path, []), mirror="~/second place"))
-    assert found.environments["local"].mirror == "~/second place"
-
-
 def test_two_thousand_files_are_looked_at_in_three_seconds(tmp_path: Path) -> None:
     code = "import os\n\n\ndef work(table):\n    return os.path.join('CREATE TABLE x (', table)\n" * 40
     plain = code.replace("CREATE", "create a")

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -20,7 +21,7 @@ from ics_guard.cli.voice import err, show, speaking
 from ics_guard.errors import UsageError
 from ics_guard.install import refresh_sieve
 from ics_guard.model import Severity
-from ics_guard.project import Project, utc_now
+from ics_guard.project import Project, open_for_hook, utc_now
 from ics_guard.report import documents, texts
 
 StagedOption = Annotated[bool, typer.Option("--staged", help="What the next commit holds (the default).")]
@@ -129,7 +130,7 @@ def hook(context: typer.Context, name: str) -> None:
         raise UsageError("unknown-hook", f"{name!r} is no hook of ics-guard", f"one of: {', '.join(hooks.BLOCKING)}")
     stdin = b"" if name != "pre-push" or sys.stdin.isatty() else sys.stdin.buffer.read()
     with speaking() as voice:
-        project = here("", voice)
+        project = open_for_hook(Path.cwd(), voice)
         refresh_sieve(project.repository, project.config)
         decision = hooks.blocking(project, name, arguments, stdin)
     if decision.changes and any(change.severity is not Severity.NOTICE for change in decision.changes):
@@ -144,7 +145,7 @@ def _incoming(name: str, arguments: list[str]) -> None:
 
     try:
         with speaking() as voice:
-            project = here("", voice)
+            project = open_for_hook(Path.cwd(), voice)
             refresh_sieve(project.repository, project.config)
             came = hooks.incoming(project, name, arguments)
         if came:

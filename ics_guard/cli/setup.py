@@ -10,13 +10,16 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ics_guard import config, git
+from ics_guard import config, discover, git
 from ics_guard import demo as demos
 from ics_guard import initialise as initialising
 from ics_guard import install as installing
 from ics_guard.cli.app import SETUP, JsonOption, YesOption, app
 from ics_guard.cli.voice import err, out, show, speaking
+from ics_guard.discover import Proposal
 from ics_guard.errors import UsageError
+from ics_guard.model import Silence
+from ics_guard.project import open_for_hook
 from ics_guard.report import documents, texts
 
 
@@ -27,43 +30,62 @@ def init(yes: YesOption = False, as_json: JsonOption = False) -> None:
     Running it again changes nothing that is right. It asks before it writes; with --yes it asks nothing.
     """
 
-    def agree(text: str, questions: tuple[str, ...]) -> None:
-        if yes:
-            return
-        voice.finish()
-        out.print(Text(text))
-        for question in questions:
-            out.print(Text(f"? {question}", "yellow"))
-        if not sys.stdin.isatty():
-            raise UsageError("needs-yes", "init asks before it writes, and nobody is here to ask", "add --yes")
-        if not typer.confirm(f"Write this to {config.NAME}, install the hooks and take the first backup?"):
-            raise UsageError("declined", "nothing was changed", "")
-
     with speaking() as voice:
         repository = git.open_repository(Path.cwd())
+
+        def agree(proposal: Proposal) -> Proposal:
+            voice.finish()
+            return proposal if yes else _ask(proposal)
+
         done = initialising.initialise(repository, voice, agree)
     data = {
         "config": str(done.path),
         "written": done.written,
         "questions": list(done.questions),
         "hooks": list(done.hooks.hooks),
+        "hooks_advice": done.hooks_advice,
         "empty": list(done.empty),
         "backups": [
             documents.backup_document(r.record, r.record.backup.image.key, reused=r.reused) for r in done.backups
         ],
     }
-    show(_init_text(done, asked=not yes), data, as_json=as_json)
+    show(_init_text(done), data, as_json=as_json)
 
 
-def _init_text(done: initialising.Initialised, *, asked: bool) -> RenderableType:
+def _ask(proposal: Proposal) -> Proposal:
+    """Show what would be written, ask what only a person can tell, and go on only with a yes."""
+    if not sys.stdin.isatty():
+        raise UsageError("needs-yes", "init asks before it writes, and nobody is here to ask", "add --yes")
+    for question in proposal.questions:
+        out.print(Text(f"? {question}", "yellow"))
+    if proposal.questions and len(proposal.databases) > 1:
+        proposal = _choose_database(proposal)
+    out.print(Text(discover.render(proposal)))
+    if not typer.confirm(f"Write this to {config.NAME}, install the hooks and take the first backup?", default=True):
+        raise UsageError("declined", "nothing was written", "")
+    return proposal
+
+
+def _choose_database(proposal: Proposal) -> Proposal:
+    for number, database in enumerate(proposal.databases, 1):
+        out.print(Text(f"  {number}. {database.path}  ({database.why}){'  *' if database.chosen else ''}"))
+    default = next((number for number, one in enumerate(proposal.databases, 1) if one.chosen), 1)
+    number = typer.prompt("Which one is to be guarded?", default=default, type=int)
+    if not 1 <= number <= len(proposal.databases):
+        raise UsageError("no-such-choice", f"{number} is none of them", f"1 to {len(proposal.databases)}")
+    return proposal.with_only(proposal.databases[number - 1]) if number != default else proposal
+
+
+def _init_text(done: initialising.Initialised) -> RenderableType:
     lines: list[RenderableType] = [
         Text(f"{done.path.name}: {'written' if done.written else 'already there, left as it is'}"),
-        Text(f"hooks: {', '.join(done.hooks.hooks)} ({done.hooks.style})"),
+        Text(f"hooks: {', '.join(done.hooks.hooks) or 'none'} ({done.hooks.style})"),
     ]
+    if done.hooks_advice:
+        lines.append(Text(done.hooks_advice, "yellow"))
     lines += [Text(f"no data here yet: {name} (remembered; commits pass until there is some)") for name in done.empty]
     lines.append(texts.backups_text((r.record, r.record.backup.image.key, r.reused) for r in done.backups))
-    if not asked:
-        lines += [Text(f"? {question}", "yellow") for question in done.questions]
+    lines += [Text(f"? {question}", "yellow") for question in done.questions]
     lines.append(Text(f"next: git add {done.path.name} && git commit", "dim"))
     return Group(*lines)
 
@@ -72,7 +94,7 @@ def _init_text(done: initialising.Initialised, *, asked: bool) -> RenderableType
 def install(as_json: JsonOption = False) -> None:
     """Install the git hooks, without the pre-commit framework; hooks that are there are kept and run first."""
     repository = git.open_repository(Path.cwd())
-    done = installing.install(repository, config.load(repository.root))
+    done = installing.install(repository, open_for_hook(Path.cwd(), Silence()).config)
     data = {"hooks": list(done.hooks), "style": done.style, "chained": list(done.chained), "folder": str(done.folder)}
     chained = f"; kept and run first: {', '.join(done.chained)}" if done.chained else ""
     show(Text(f"hooks in {done.folder}: {', '.join(done.hooks)}{chained}"), data, as_json=as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -70,3 +70,8 @@ class Proposal:
     def chosen(self) -> tuple[Database, ...]:
         """The databases to guard."""
         return tuple(database for database in self.databases if database.chosen)
+
+    def with_only(self, database: Database) -> Proposal:
+        """Return the same proposal with this database as the one to guard, for all watched paths."""
+        others = tuple(replace(one, chosen=False) for one in self.databases if one.path != database.path)
+        return replace(self, databases=(replace(database, chosen=True, guards=("**",)), *others))

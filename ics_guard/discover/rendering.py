@@ -20,15 +20,15 @@ _KINDS = {
 }
 
 
-def render(proposal: Proposal, mirror: str = "") -> str:
-    """Given a proposal, return the text of ics-guard.toml for it. `mirror` is a second place for backups, if wanted.
+def render(proposal: Proposal) -> str:
+    """Given a proposal, return the text of ics-guard.toml for it.
 
     Directories are written as comments: this version guards databases only.
     """
-    return "\n".join(_lines(proposal, mirror)) + "\n"
+    return "\n".join(_lines(proposal)) + "\n"
 
 
-def _lines(proposal: Proposal, mirror: str) -> Iterator[str]:
+def _lines(proposal: Proposal) -> Iterator[str]:
     yield "# ics-guard: no schema change without a proven way back. Written by `ics-guard init`; yours to edit."
     yield "version = 1"
     yield 'default_env = "local"             # where commands work unless --env says otherwise'
@@ -49,10 +49,6 @@ def _lines(proposal: Proposal, mirror: str) -> Iterator[str]:
     yield ""
     yield "[env.local]"
     yield 'store = "backups"                 # where backups and their ledger go; it ignores itself in git'
-    if mirror:
-        yield f"mirror = {_quoted(mirror)}"
-    else:
-        yield '# mirror = "~/ics-guard-backups"  # a second place, best on another disk: one disk is no backup'
     yield from _sources(proposal)
 
 
