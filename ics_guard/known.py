@@ -111,13 +111,9 @@ def forget_head(common_dir: Path, env: str) -> None:
 
 def keep(file: Path, content: bytes) -> None:
     """Given a file of this clone's memory, make its content this, whole or not at all. Raise `StoreError`."""
-    try:
-        if file.exists() and file.read_bytes() == content:
-            return
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(file, content)
-    except OSError as error:
-        raise _unwritable(file.parent, error) from error
+    with _locked(file.parent):
+        if not file.exists() or file.read_bytes() != content:
+            _write(file, content)
 
 
 @dataclass
@@ -129,7 +125,15 @@ class _Draft:
 @contextmanager
 def _updating(common_dir: Path) -> Iterator[_Draft]:
     """Yield what is known, to be changed; whoever else wants to change it waits until this is on disk."""
-    folder = common_dir / FOLDER
+    with _locked(common_dir / FOLDER) as folder:
+        known = load(common_dir)
+        draft = _Draft(dict(known.sources), dict(known.heads))
+        yield draft
+        _write(folder / FILE_NAME, json.dumps(_encode(draft), indent=1, sort_keys=True, ensure_ascii=True).encode())
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[Path]:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(folder / f"{FILE_NAME}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -137,10 +141,7 @@ def _updating(common_dir: Path) -> Iterator[_Draft]:
         raise _unwritable(folder, error) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        known = load(common_dir)
-        draft = _Draft(dict(known.sources), dict(known.heads))
-        yield draft
-        _write(folder / FILE_NAME, json.dumps(_encode(draft), indent=1, sort_keys=True, ensure_ascii=True).encode())
+        yield folder
     except OSError as error:
         raise _unwritable(folder, error) from error
     finally:
@@ -148,15 +149,14 @@ def _updating(common_dir: Path) -> Iterator[_Draft]:
 
 
 def _write(file: Path, content: bytes) -> None:
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(file)
-    finally:
-        fresh.unlink(missing_ok=True)
+    # the lock makes one name enough, so that what a kill leaves behind is overwritten by the next update
+    fresh = file.with_name(f"{file.name}.new")
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(file)
     directory = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
