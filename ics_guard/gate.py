@@ -13,7 +13,7 @@ from ics_guard import evidence, git, known, ledger, policy
 from ics_guard.applied import ever_present, is_applied, newest_before
 from ics_guard.backup import adopt, lost_ledger, refuse_tracked, take_backup
 from ics_guard.config import Source
-from ics_guard.detect import detect
+from ics_guard.detect import detect, unread
 from ics_guard.detect.alembic import Revision, read_revision
 from ics_guard.errors import ConfigError, IcsGuardError, LedgerError, SourceError, StoreError
 from ics_guard.git import FileChange
@@ -121,6 +121,8 @@ def waived_in(project: Project, tree: str | None) -> frozenset[str]:
 def _detect_file(project: Project, file: FileChange, before: bytes | None, after: bytes | None) -> list[Change]:
     watch = project.config.watch
     kind = watch.kind_of(file.path)
+    if file.symlink:
+        return unread(kind, file.path, before, after) if kind else []
     if not file.previous_path or file.previous_path == file.path:
         return detect(kind, file.path, before, after) if kind else []
     previous_kind = watch.kind_of(file.previous_path)

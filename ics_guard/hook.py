@@ -94,5 +94,8 @@ def _incoming_files(project: Project, hook: str, arguments: list[str]) -> list[F
     repository = project.repository
     if hook == "post-checkout":
         old, new, is_branch = (*arguments, "", "", "")[:3]
-        return git.difference(repository, old, new) if is_branch == "1" and old != new else []
+        begun = bool(old.strip("0"))  # a new worktree or clone comes from nowhere: nothing is coming in
+        return git.difference(repository, old, new) if begun and is_branch == "1" and old != new else []
+    if hook == "post-merge" and arguments[:1] == ["1"]:  # --squash leaves it all in the index
+        return git.staged(repository)
     return git.difference(repository, "ORIG_HEAD", "HEAD") if git.exists(repository, "ORIG_HEAD") else []

@@ -254,6 +254,13 @@ def test_a_deploy_asks_for_a_fresh_way_back_even_without_changes(strict: Path) -
     assert gate(strict, "--deploy")[0] == 0
 
 
+def test_a_watched_symbolic_link_cannot_hide_what_it_leads_to(strict: Path) -> None:
+    (strict / "elsewhere.txt").write_text("DROP TABLE segments;\n")
+    (strict / "migrations" / "0002.sql").symlink_to("../elsewhere.txt")
+    git(strict, "add", "-A")
+    assert gate(strict)[0] == 1
+
+
 def test_the_same_content_gets_the_same_verdict_staged_and_as_a_range(strict: Path) -> None:
     stage_sql(strict)
     staged = gate(strict)

@@ -167,6 +167,19 @@ def test_a_migration_that_a_pull_brings_is_seen_and_protected(tmp_path: Path) ->
     assert "came in" in done.stderr
 
 
+def test_a_squashed_merge_brings_migrations_and_a_new_worktree_does_not(tmp_path: Path) -> None:
+    root = make_repository(tmp_path / "repo")
+    assert ics_guard(root, "install").returncode == 0
+    git(root, "switch", "-qc", "other")
+    stage(root)
+    commit(root, "--no-verify")
+    git(root, "switch", "-q", "main")
+    done = git(root, "merge", "-q", "--squash", "other")
+    assert "1 schema change came in" in done.stderr
+    git(root, "reset", "-q", "--hard")
+    assert "came in" not in git(root, "worktree", "add", "-q", str(tmp_path / "linked"), "other").stderr
+
+
 def test_incoming_trouble_never_fails_git(tmp_path: Path) -> None:
     root = make_repository(tmp_path / "repo")
     assert ics_guard(root, "install").returncode == 0

@@ -10,7 +10,7 @@ from ics_guard.detect.operations import Operation, to_change, unreadable
 from ics_guard.detect.sql import detect_sql
 from ics_guard.model import Change, Kind
 
-__all__ = ["detect"]
+__all__ = ["detect", "unread"]
 
 
 def detect(
@@ -29,6 +29,11 @@ def detect(
     except RecursionError:  # nested deeper than any person writes
         operations, revision = [unreadable(before, after)], None
     return [to_change(operation, place, kind, revision) for operation in operations]
+
+
+def unread(kind: Kind, path: str, before: bytes | None, after: bytes | None) -> list[Change]:
+    """Given a watched file whose content is not in the diff (a symbolic link), return the change that says so."""
+    return [to_change(unreadable(before, after), path, kind, None)]
 
 
 def _operations(kind: Kind, path: str, before: bytes | None, after: bytes | None) -> tuple[list[Operation], str | None]:

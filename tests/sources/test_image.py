@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -156,6 +157,21 @@ def test_a_commit_into_a_reused_wal_moves_the_fingerprint(tmp_path: Path) -> Non
         ask(holder, "UPDATE episodes SET duration = 3 WHERE id = 1")
         rawfile.settle()
         assert rawfile.fingerprint(live) != before
+
+
+def test_opening_a_wal_that_somebody_holds_moves_no_fingerprint(tmp_path: Path) -> None:
+    """SQLite run by root, as in a container, chowns the WAL at each opening: nothing was written."""
+    live = make_database(tmp_path / "live.db")
+    with child(HOLDER, live) as holder:
+        ask(holder, "INSERT INTO episodes (title) VALUES ('only in the wal')")
+        rawfile.settle()
+        before = rawfile.fingerprint(live)
+        assert before
+        wal = rawfile.companion(live, rawfile.WAL)
+        os.chown(wal, os.getuid(), os.getgid())
+        take_image(live, tmp_path / "image.db")
+        rawfile.settle()
+        assert rawfile.fingerprint(live) == before
 
 
 def test_a_file_written_this_instant_has_no_fingerprint(tmp_path: Path) -> None:

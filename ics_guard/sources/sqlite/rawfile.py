@@ -94,8 +94,9 @@ def fingerprint(path: Path) -> str:
     """Given a database, return a text that is equal only as long as no commit can have happened, without reading it.
 
     It covers device, inode, size and times of main file and WAL, the header's counters, the WAL's salts, what the
-    WAL index says of its newest commit, and the boot. It may change without a commit (a checkpoint, a reboot), never
-    stay the same with one. Empty when a file is missing, or so freshly written that its time cannot be trusted.
+    WAL index says of its newest commit, and the boot; not the WAL's ctime, which moves when root merely opens it. It
+    may change without a commit (a checkpoint, a reboot), never stay the same with one. Empty when a file is missing,
+    or so freshly written that its time cannot be trusted.
     """
     seen = hashlib.sha256()
     try:
@@ -103,7 +104,8 @@ def fingerprint(path: Path) -> str:
         wal = companion(path, WAL)
         # An empty WAL holds nothing, and a reader may make one: only a WAL with frames counts.
         if wal.exists() and wal.stat().st_size:
-            newest = max(newest, _add(seen, wal, ((16, 24),)))
+            # SQLite run by root gives the WAL its database's owner at each opening (robustFchown in os_unix.c).
+            newest = max(newest, _add(seen, wal, ((16, 24),), ctime=False))
             seen.update(_start_of(companion(path, SHM), 48))
         journal = companion(path, JOURNAL)
         if has_hot_journal(path):
@@ -161,15 +163,16 @@ def copy_elsewhere(path: Path, target: Path) -> bool:
     return True
 
 
-def _add(seen: hashlib._Hash, path: Path, ranges: tuple[tuple[int, int], ...]) -> int:
+def _add(seen: hashlib._Hash, path: Path, ranges: tuple[tuple[int, int], ...], *, ctime: bool = True) -> int:
     with path.open("rb") as stream:
         state = os.fstat(stream.fileno())
         raw = stream.read(HEADER_BYTES)
-    for value in (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns):
+    stamps = (state.st_mtime_ns, state.st_ctime_ns) if ctime else (state.st_mtime_ns,)
+    for value in (state.st_dev, state.st_ino, state.st_size, *stamps):
         seen.update(value.to_bytes(16, "big", signed=True))
     for start, end in ranges:
         seen.update(raw[start:end])
-    return max(state.st_mtime_ns, state.st_ctime_ns)
+    return max(stamps)
 
 
 def _start_of(path: Path, count: int) -> bytes:
