@@ -21,7 +21,7 @@ from ics_guard import git, known, ledger
 from ics_guard.compression import pack
 from ics_guard.config import Source
 from ics_guard.drill import DrillResult, drill_stream, record_drill
-from ics_guard.errors import BackupError, SourceError
+from ics_guard.errors import BackupError, LedgerError, SourceError
 from ics_guard.model import Backup, BackupKind, BackupRecord, Incoming, Reason, StoredFile
 from ics_guard.project import TOOL, Project, utc_now
 from ics_guard.salvage import salvage
@@ -82,7 +82,7 @@ def current_backup(project: Project, source: Source, records: tuple[BackupRecord
     ):
         return None
     path = project.source_path(source)
-    if git.is_tracked(project.repository, path):
+    if _is_tracked(project, path):
         return None
     return newest if rawfile.fingerprint(path) == newest.backup.fingerprint else None
 
@@ -96,7 +96,8 @@ def take_backup(
     live database are looked at, and what was found is in the error. `watched`: this process has the database open.
     """
     path = project.source_path(source)
-    refuse_tracked(project, path)
+    if kind is not BackupKind.SAFETY:  # that one is of the live state as it is, whoever wrote it
+        refuse_tracked(project, path)
     for attempt in (1, 2):
         try:
             return _attempt(project, source, path, kind, set_id, watched=watched)
@@ -106,7 +107,9 @@ def take_backup(
                 project.progress.note("retrying at once")
                 continue
             raise _diagnose(project, source, path, str(failure), watched=watched) from failure
-        except SourceError as error:
+        except BackupError as error:
+            if error.code == "name-taken" and attempt == 1:
+                continue  # another command took one in the same second
             if error.code != "hot-journal" or attempt == 2 or watched:
                 raise
             _play_back_journal(project, source, path)
@@ -124,8 +127,11 @@ def adopt(project: Project) -> None:
         if not key.endswith(".json"):
             continue
         with project.store.open(key) as stream:
-            backup = ledger.decode_backup(json.loads(stream.read()))
-        if backup.id in entered:
+            try:
+                backup = ledger.decode_backup(json.loads(stream.read()))
+            except (ValueError, LedgerError):
+                continue  # not ours, or damaged: `ledger verify` tells of a known backup's, and no way back rests on it
+        if backup.id in entered or not backup.files:
             continue
         if ledger.files_present(project.store, backup):
             if backup.env == project.environment.name and utc_now() - backup.imaged_at > _ORPHAN_AGE / 60:
@@ -241,14 +247,21 @@ def _settled_fingerprint(path: Path) -> str:
 
 
 def refuse_tracked(project: Project, path: Path) -> None:
-    """Given a database, raise `SourceError` if git tracks it, with the command that mends it."""
-    if path.exists() and git.is_tracked(project.repository, path):
+    """Given a database, raise `SourceError` if git tracks it or a companion, with the command that mends it."""
+    if path.exists() and _is_tracked(project, path):
         raise SourceError(
             "source-tracked",
-            f"{path} is tracked by git: git rewrites it on checkout, stash and merge, even while hooks run, "
-            "so what is backed up may not be your data",
-            f"git rm --cached -- {path} && echo '/{path.name}' >> {path.parent / '.gitignore'}",
+            f"{path}, or its -wal, -shm or -journal, is tracked by git: git rewrites it on checkout, stash and merge, "
+            "even while hooks run, so what is backed up may not be your data",
+            f"git rm --cached --ignore-unmatch -- {path} {path}-wal {path}-shm {path}-journal "
+            f"&& echo '/{path.name}*' >> {path.parent / '.gitignore'}",
         )
+
+
+def _is_tracked(project: Project, path: Path) -> bool:
+    """A checkout that swaps an old -wal in undoes or corrupts the database beside it."""
+    companions = (rawfile.companion(path, suffix) for suffix in (rawfile.WAL, rawfile.SHM, rawfile.JOURNAL))
+    return git.is_tracked(project.repository, path, *companions)
 
 
 def _play_back_journal(project: Project, source: Source, path: Path) -> None:

@@ -81,3 +81,12 @@ def _removed_if_abandoned(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Given a folder, make its entries durable: a rename or link in it survives a power cut. Raise OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -95,21 +95,25 @@ def pass_or_block(project: Project, findings: Findings, *, via: str, waived: fro
 
 def with_fresh_way_back(project: Project, decision: Decision) -> Decision:
     """Given a decision, add for a deploy what keeps each gating source from having a fresh way back right now."""
-    findings = Findings((), {})
-    records = ledger.records(ledger.read(project.store), project.store)
     reasons = list(decision.reasons)
     backups = {record.backup.id: record for record in decision.backups}
     for source in project.select():
-        situation = _situation(project, source, findings, records)
-        if not situation.exists or situation.problem:
-            reasons += policy.absent_or_broken(situation)
-            continue
-        record, unmet = policy.why_not_fresh(situation, project.environment.policy, utc_now(), project.began)
+        record, unmet = fresh_way_back(project, source)
         reasons += [reason for reason in unmet if reason not in reasons]
-        if record and not unmet:
+        if record:
             backups[record.backup.id] = record
     allowed = not any(reason.blocking for reason in reasons)
     return replace(decision, allowed=allowed, reasons=tuple(reasons), backups=tuple(backups.values()))
+
+
+def fresh_way_back(project: Project, source: Source) -> tuple[BackupRecord | None, tuple[Reason, ...]]:
+    """Given a source, return its fresh backup and (), or None and every reason why there is none right now."""
+    records = ledger.records(ledger.read(project.store), project.store)
+    situation = _situation(project, source, Findings((), {}), records)
+    if not situation.exists or situation.problem:
+        return None, tuple(policy.absent_or_broken(situation))
+    record, unmet = policy.why_not_fresh(situation, project.environment.policy, utc_now(), project.began)
+    return (None if unmet else record), unmet
 
 
 def waived_in(project: Project, tree: str | None) -> frozenset[str]:

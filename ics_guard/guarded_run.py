@@ -66,14 +66,17 @@ def run_guarded(project: Project, command: list[str]) -> tuple[BackupRecord, ...
         project.record("run", ",".join(paths), {**data, "outcome": "done"})
         return before
     outcome = "kept"
+    said = "the data is as it was before"
     try:
-        _put_back(project, before, paths, watch, failure)
+        for kept in _put_back(project, before, paths, watch, failure):
+            said += f" (what the command left is kept: ics-guard restore {kept})"
+        for source in sources:
+            if source not in present and (made := project.source_path(source)).exists():
+                said += f" (but {made}, which the command made, is still there)"
         outcome = "put back"
     finally:
         project.record("run", ",".join(paths), {**data, "outcome": outcome})
-    raise CommandError(
-        "command-failed", f"{failure}; the data is as it was before", "mend the command and run it again"
-    )
+    raise CommandError("command-failed", f"{failure}; {said}", "mend the command and run it again")
 
 
 def _run(command: list[str], root: Path, paths: dict[str, Path], watch: _Watch) -> int:
@@ -144,7 +147,9 @@ def _first_failed_check(project: Project, sources: tuple[Source, ...]) -> str:
 
 def _put_back(
     project: Project, before: tuple[BackupRecord, ...], paths: dict[str, Path], watch: _Watch, failure: str
-) -> None:
+) -> list[str]:
+    """Put every database back that is not what it was, and return the ids of the safety copies."""
+    kept = []
     for record in before:
         name = record.backup.source
         if record.backup.fingerprint and rawfile.fingerprint(paths[name]) == record.backup.fingerprint:
@@ -159,6 +164,8 @@ def _put_back(
             )
         source = project.environment.sources[name]
         try:
-            execute(project, make_plan(project, source, record, "from before the command", preview=False))
+            done = execute(project, make_plan(project, source, record, "from before the command", preview=False))
+            kept += [done.safety.id] if done.safety else []
         except RestoreError as error:
             raise RevertError(error.code, f"{failure}, and {error.message}", command) from error
+    return kept

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ics_guard.claim import sync_folder
 from ics_guard.errors import LedgerError, StoreError
 
 FOLDER = "ics-guard"
@@ -157,11 +158,7 @@ def _write(file: Path, content: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     fresh.replace(file)
-    directory = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    sync_folder(file.parent)
 
 
 def _unwritable(folder: Path, error: OSError) -> StoreError:

@@ -88,6 +88,11 @@ def append(
         fields["sha256"] = digest(fields)
         if store.create(key_of(fields["seq"]), json.dumps(fields, indent=1, sort_keys=True).encode() + b"\n"):
             return _entry(fields)
+        if key_of(fields["seq"]) not in store.keys(PREFIX):  # something that is no entry sits there: not a rival's
+            where = store.describe(key_of(fields["seq"]))
+            raise LedgerError(
+                "ledger-blocked", f"the next entry cannot be written: {where} is in its place", f"ls -l {where}"
+            )
 
 
 def load(store: Store) -> tuple[tuple[Entry, ...], tuple[Fault, ...]]:

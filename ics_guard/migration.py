@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
 
-from ics_guard import config, git
+from ics_guard import config, gate, git
 from ics_guard import project as projects
 from ics_guard.backup import BackupResult, back_up
 from ics_guard.config import Source
-from ics_guard.errors import BackupError, UsageError
+from ics_guard.errors import BackupError, IcsGuardError, LedgerError, StoreError, UsageError
 from ics_guard.model import Progress
 from ics_guard.project import Project
 from ics_guard.sources.sqlite.facts import read_live_objects
@@ -35,35 +36,46 @@ def protect(request: Request, progress: Progress) -> BackupResult | None:
     if _is_blank(database):
         return None
     project, source = _answering(Path(request.folder), database, progress)
-    result = _way_back(project, source)
-    project.record(
-        "gate",
-        source.name,
-        {
-            "via": "alembic",
-            "verdict": "allow",
-            "reasons": [],
-            "backups": [result.record.backup.id],
-            "changes": [dict(step) for step in request.steps],
-        },
-    )
+    try:
+        result = _way_back(project, source)
+    except IcsGuardError as error:
+        why = {"code": error.code, "source": source.name, "message": error.message, "fix": error.fix, "blocking": True}
+        with suppress(StoreError, LedgerError):  # what is wrong with the store is told by the error already
+            _record(project, source, request, [], [why])
+        raise
+    _record(project, source, request, [result.record.backup.id], [])
     return result
 
 
 def _way_back(project: Project, source: Source) -> BackupResult:
     if project.environment.policy.on_missing == "refuse":
-        from ics_guard import ledger  # noqa: PLC0415
-        from ics_guard.backup import current_backup  # noqa: PLC0415
-
-        records = ledger.records(ledger.read(project.store), project.store)
-        if current := current_backup(project, source, records):
-            return BackupResult(current, reused=True)
+        record, unmet = gate.fresh_way_back(project, source)
+        if record:
+            return BackupResult(record, reused=True)
+        why = "; ".join(reason.message for reason in unmet)
+        fix = next((reason.fix for reason in unmet if reason.fix), "")
         raise BackupError(
             "no-way-back",
-            f"{source.name} has no fresh, verified backup, and policy says not to make one here",
-            f"ics-guard backup {source.name} --env {project.environment.name}",
+            f"{why}; policy says not to make a backup here" if all(reason.creatable for reason in unmet) else why,
+            f"{fix} --env {project.environment.name}" if fix.startswith("ics-guard backup") else fix,
         )
     return back_up(project, (source,))[0]
+
+
+def _record(
+    project: Project, source: Source, request: Request, backups: list[str], reasons: list[dict[str, object]]
+) -> None:
+    project.record(
+        "gate",
+        source.name,
+        {
+            "via": "alembic",
+            "verdict": "block" if reasons else "allow",
+            "reasons": reasons,
+            "backups": backups,
+            "changes": [dict(step) for step in request.steps],
+        },
+    )
 
 
 def _answering(folder: Path, database: Path, progress: Progress) -> tuple[Project, Source]:

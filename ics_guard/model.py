@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -293,17 +293,6 @@ class Incoming(Protocol):
 
     def publish(self) -> bool:
         """Make it visible under its key unless the key exists; return whether it was."""
-
-
-Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True)
-class Document:
-    """A report for people (`text`, printed through Rich) and for programs (`data`, printed as JSON)."""
-
-    text: Any
-    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

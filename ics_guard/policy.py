@@ -176,7 +176,8 @@ def _unmet(
         said = f"backup {backup.id} was last drilled {since} ago"
         yield _missing("redrill-due", situation, said, f"ics-guard drill {backup.id}")
     current = policy.current if policy.current is not None else situation.kind == "sqlite"
-    if current and backup.id not in situation.unchanged and backup.imaged_at < began:
+    # One that claims to be later than now was not imaged by this command: some clock went back.
+    if current and backup.id not in situation.unchanged and not began <= backup.imaged_at <= now:
         said = f"{situation.source} was written to since its newest verified backup ({age_in_words(age)} ago)"
         yield _missing("changed-since", situation, said, fix)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -155,8 +155,3 @@ def open_store(environment: Environment, repository: Repository) -> Store:
             f"set `store` of [env.{environment.name}] to a folder",
         )
     return LocalStore(config.store_path(environment, repository.main_worktree), README)
-
-
-def with_progress(project: Project, progress: Progress) -> Project:
-    """Given a project, return the same with another voice."""
-    return replace(project, progress=progress)

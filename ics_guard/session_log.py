@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -38,10 +40,25 @@ def write(project: Project, entries: Iterable[Entry]) -> Path | None:
     if not text:
         return None
     path = project.repository.root / FILE
-    old = path.read_text(encoding="utf-8") if path.exists() else "# Sessions\n"
+    old = path.read_bytes().decode("utf-8", "surrogateescape") if path.exists() else "# Sessions\n"
     title, line_end, rest = old.partition("\n") if old.startswith("# ") else ("", "", old)
-    path.write_text(f"{title}{line_end}\n{text}{'' if rest.startswith(chr(10)) else chr(10)}{rest}", encoding="utf-8")
+    new = f"{title}{line_end}\n{text}{'' if rest.startswith(chr(10)) else chr(10)}{rest}"
+    _replace(path.resolve(), new.encode("utf-8", "surrogateescape"))
     return path
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Whole or not at all: it is the team's own file, and the disk may be full."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    fresh = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        fresh.chmod(path.stat().st_mode & 0o7777 if path.exists() else 0o644)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def _block(entry: Entry, backups: dict[str, Backup], drills: dict[str, Any]) -> str:

@@ -50,6 +50,8 @@ def _sql(statement: str, path: Path) -> Check:
         connection.set_busy_timeout(10_000)
         row = connection.execute(statement).fetchone()
         ok, detail = row is not None, f"{row[0]}" if row else "no row came back"
+    except UnicodeDecodeError:
+        ok, detail = True, "a row came back, with text that is not UTF-8"
     except apsw.Error as error:
         ok, detail = False, str(error)
     finally:

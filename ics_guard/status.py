@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ics_guard import git, known, ledger, policy
+from ics_guard import known, ledger, policy
+from ics_guard.backup import refuse_tracked
 from ics_guard.errors import IcsGuardError
 from ics_guard.model import BackupKind, BackupRecord, Reason, Situation
 from ics_guard.project import Project, utc_now
@@ -62,9 +63,7 @@ def _status(project: Project, name: str, records: tuple[BackupRecord, ...], dril
             rawfile.read_header(path)
             print_now = rawfile.fingerprint(path)
             unchanged = frozenset(r.backup.id for r in records if print_now and r.backup.fingerprint == print_now)
-            if git.is_tracked(project.repository, path):
-                said = f"{path} is tracked by git, which rewrites it on checkout and stash"
-                problem = Reason("source-tracked", name, said, f"git rm --cached -- {path}")
+            refuse_tracked(project, path)
         elif memory and memory.declared_empty and not memory.seen_at:
             problem = Reason("no-data", name, "init recorded that there is no data here", "ics-guard init")
         elif records or (memory and memory.seen_at):

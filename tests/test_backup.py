@@ -156,8 +156,10 @@ def test_what_is_no_database_gives_a_clear_error_and_no_file(root: Path, spoil, 
     assert json.loads(done.stdout)["error"]["code"] == code
 
 
-def test_a_database_tracked_by_git_is_refused(root: Path) -> None:
-    git(root, "add", "-f", "data/app.db")
+@pytest.mark.parametrize("name", ["app.db", "app.db-wal", "app.db-shm"])
+def test_a_database_tracked_by_git_is_refused(root: Path, name: str) -> None:
+    (root / "data" / name).touch()
+    git(root, "add", "-f", f"data/{name}")
     with pytest.raises(SourceError) as caught:
         take(root)
     assert caught.value.code == "source-tracked"

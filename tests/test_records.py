@@ -43,10 +43,9 @@ def test_list_gives_the_contracts_fields(root: Path) -> None:
 
 def test_list_shows_ids_whole_at_any_width(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
-    shown = "".join(ics_guard(root, "ledger", "list").stdout.split())
+    shown = ics_guard(root, "ledger", "list").stdout
     newest = next((root / "backups" / "sqlite").glob("*.zst")).name.removesuffix(".db.zst")
-    assert "…" not in shown
-    assert newest.split("_")[0] in shown
+    assert [newest in line for line in shown.splitlines()] == [True, True]
 
 
 def test_show_finds_an_entry_by_number_and_a_backup_by_id(root: Path) -> None:

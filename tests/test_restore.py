@@ -21,6 +21,7 @@ from ics_guard.errors import RestoreError, RevertError, UsageError
 from ics_guard.model import BackupKind, BackupRecord
 from ics_guard.plan import choose, make_plan
 from ics_guard.project import Project, open_project
+from ics_guard.report.texts import schema_text
 from ics_guard.restore import Outcome, execute
 from ics_guard.sources.sqlite.facts import opened
 from tests.support import (
@@ -32,6 +33,7 @@ from tests.support import (
     corrupt_header,
     corrupt_page,
     dump,
+    git,
     ics_guard,
     leave_hot_journal,
     make_database,
@@ -375,6 +377,24 @@ def test_nobody_to_ask_means_no_restore_without_yes(site: Site) -> None:
     assert done.returncode == 2
     assert "--yes" in done.stderr
     assert dump(site.live) == site.changed
+
+
+def test_without_yes_json_is_still_one_document(site: Site) -> None:
+    done = ics_guard(site.root, "restore", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["error"]["code"] == "needs-yes"
+    assert dump(site.live) == site.changed
+
+
+def test_the_code_of_that_time_is_named_where_it_is_another(site: Site) -> None:
+    assert "git switch" not in ics_guard(site.root, "restore", "latest", "--yes").stdout
+    git(site.root, "commit", "-q", "--allow-empty", "--no-verify", "-m", "later")
+    assert "git switch" in ics_guard(site.root, "restore", "latest", "--yes").stdout
+
+
+def test_a_table_that_comes_back_speaks_for_its_columns() -> None:
+    (line,) = schema_text(("column:a.x", "column:b.y", "index:i", "table:a"), ())
+    assert line.plain == "  comes back: column:b.y, index:i, table:a"
 
 
 def test_into_leaves_the_live_database_alone_and_never_overwrites(site: Site, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ics_guard import ledger
 from ics_guard.project import open_project
 from tests.alembic_support import ADD_COLUMN, CONFIG, DROP_COLUMN, alembic, make_alembic_repository, write_revision
 from tests.support import CONFIG as SQL_CONFIG
-from tests.support import HOLDER, ask, child, dump, ics_guard, make_database, make_repository, query
+from tests.support import HOLDER, ask, child, dump, execute, ics_guard, make_database, make_repository, query
 
 
 @pytest.fixture
@@ -146,9 +146,16 @@ def test_where_policy_refuses_the_upgrade_waits_for_a_backup(tmp_path: Path) -> 
     write_revision(project, "0003", ADD_COLUMN)
     done = alembic(project, "upgrade", "head")
     assert done.returncode != 0
-    assert "ics-guard backup podcast" in done.stderr
+    assert "podcast has no backup yet" in done.stderr
+    assert "ics-guard backup podcast --env local" in done.stderr
+    assert ics_guard(project, "backup").returncode == 0
+    execute(project / "data" / "podcast.db", "INSERT INTO episodes (title) VALUES ('later')")
+    assert "was written to since" in alembic(project, "upgrade", "head").stderr
     assert ics_guard(project, "backup").returncode == 0
     assert alembic(project, "upgrade", "head").returncode == 0
+    gates = [entry.data for entry in ledger.read(open_project(project).store) if entry.event == "gate"]
+    assert [(gate["verdict"], len(gate["backups"])) for gate in gates] == [("block", 0), ("block", 0), ("allow", 1)]
+    assert gates[0]["reasons"][0]["code"] == "no-way-back"
 
 
 def test_a_database_that_no_source_answers_for_is_not_migrated(project: Path, tmp_path: Path) -> None:

@@ -1,5 +1,14 @@
 """The command line: each command parses, calls one flow and prints what came of it."""
 
-from ics_guard.cli.app import run
+from __future__ import annotations
 
-__all__ = ["run"]
+from ics_guard.cli import gating, protection, records, recovery, setup
+from ics_guard.cli.app import app
+
+__all__ = ["gating", "protection", "records", "recovery", "run", "setup"]
+
+
+def run(arguments: list[str]) -> int:
+    """Given a command line, carry it out and return its exit code. Errors pass through as exceptions."""
+    result = app(arguments, standalone_mode=False, prog_name="ics-guard")
+    return result if isinstance(result, int) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from ics_guard import __version__
 from ics_guard.cli.voice import Voice
+from ics_guard.errors import UsageError
 from ics_guard.project import Project, open_project
 
 app = typer.Typer(
@@ -25,14 +27,6 @@ PROTECT, LOOK, RETURN, SETUP = "Protect", "Look", "Come back", "Set up"
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 EnvOption = Annotated[str, typer.Option("--env", metavar="NAME", help="The environment; default_env without it.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
-
-
-def run(arguments: list[str]) -> int:
-    """Given a command line, carry it out and return its exit code. Errors pass through as exceptions."""
-    from ics_guard.cli import gating, protection, records, recovery, setup  # noqa: F401, PLC0415 - they register
-
-    result = app(arguments, standalone_mode=False, prog_name="ics-guard")
-    return result if isinstance(result, int) else 0
 
 
 def here(env: str, voice: Voice | None = None) -> Project:
@@ -52,3 +46,11 @@ def version(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit
+
+
+def parse_moment(text: str) -> datetime:
+    """Given a date or time as a person types it (ISO; local time without a zone), return the moment in UTC."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError as error:
+        raise UsageError("bad-time", f"{text!r} is no time", 'write it like "2026-11-20 14:00"') from error

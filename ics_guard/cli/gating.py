@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +15,7 @@ from rich.text import Text
 from ics_guard import evidence, git, migration
 from ics_guard import gate as gates
 from ics_guard import hook as hooks
-from ics_guard.cli.app import LOOK, PROTECT, EnvOption, JsonOption, app, here
+from ics_guard.cli.app import LOOK, PROTECT, EnvOption, JsonOption, app, here, parse_moment
 from ics_guard.cli.voice import err, show, speaking
 from ics_guard.errors import UsageError
 from ics_guard.install import refresh_sieve
@@ -167,14 +166,6 @@ def guard_migration(request: str) -> None:
         count = len(asked.steps)
         said = f"the way back before {count} migration{'' if count == 1 else 's'} is {result.record.backup.id} ({how})"
         err.print(f"ics-guard: {said}", markup=False)
-
-
-def parse_moment(text: str) -> datetime:
-    """Given a date or time as a person types it (ISO; local time without a zone), return the moment in UTC."""
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError as error:
-        raise UsageError("bad-time", f"{text!r} is no time", 'write it like "2026-11-20 14:00"') from error
 
 
 def _files(

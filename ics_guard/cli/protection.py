@@ -155,7 +155,7 @@ def _status_text(project: Project, found: tuple[standing.SourceStatus, ...]) -> 
                 "  verified", f"{verified}; restoring and checking took {took} (allowed: {age_in_words(policy.rto)})"
             )
         if source.safety_copies:
-            table.add_row("  also kept", f"{source.safety_copies} safety copies and salvages of earlier restores")
+            table.add_row("  also kept", f"safety copies and salvages of earlier restores: {source.safety_copies}")
         table.add_row("  second place", "none: what this disk loses is lost")
         for reason in source.reasons:
             table.add_row("  why", texts.printable(reason.message))

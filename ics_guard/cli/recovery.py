@@ -12,8 +12,7 @@ from rich.text import Text
 
 from ics_guard import plan as plans
 from ics_guard import restore as restores
-from ics_guard.cli.app import RETURN, EnvOption, JsonOption, YesOption, app, here
-from ics_guard.cli.gating import parse_moment
+from ics_guard.cli.app import RETURN, EnvOption, JsonOption, YesOption, app, here, parse_moment
 from ics_guard.cli.voice import out, show, speaking
 from ics_guard.errors import UsageError
 from ics_guard.plan import Plan
@@ -59,7 +58,9 @@ def restore(
             head = Text(f"{record.backup.id} restored to {into}; the live database was not touched")
             show(Group(head, texts.checks_text(checks)), data, as_json=as_json)
             return
-        plan = plans.make_plan(project, chosen, record, why, preview=dry_run or not (yes or as_json))
+        if as_json and not (dry_run or yes):
+            raise _needs_yes()
+        plan = plans.make_plan(project, chosen, record, why, preview=dry_run or not yes)
         voice.finish()
         if dry_run:
             show(_plan_text(plan), _plan_document(plan), as_json=as_json)
@@ -71,19 +72,23 @@ def restore(
         "outcome": outcome.outcome,
         "source": chosen.name,
         "backup": outcome.backup.id,
-        "safety_backup": documents.safety_document(outcome.safety),
+        "safety_backup": outcome.safety.id if outcome.safety else None,
         "checks": documents.checks_document(outcome.checks),
         "seconds": outcome.seconds,
     }
-    show(_outcome_text(plan, outcome), data, as_json=as_json)
+    show(_outcome_text(plan, outcome, project.commit[0]), data, as_json=as_json)
 
 
 def _ask(plan: Plan) -> None:
     out.print(_plan_text(plan))
     if not sys.stdin.isatty():
-        raise UsageError("needs-yes", "a restore changes live data, and nobody is here to ask", "add --yes")
+        raise _needs_yes()
     if not typer.confirm("Restore it now?"):
         raise UsageError("declined", "nothing was changed", "")
+
+
+def _needs_yes() -> UsageError:
+    return UsageError("needs-yes", "a restore changes live data, and nobody is here to ask", "add --yes")
 
 
 def _plan_text(plan: Plan) -> RenderableType:
@@ -112,13 +117,13 @@ def _plan_document(plan: Plan) -> dict[str, object]:
     }
 
 
-def _outcome_text(plan: Plan, outcome: restores.Outcome) -> RenderableType:
+def _outcome_text(plan: Plan, outcome: restores.Outcome, checked_out: str) -> RenderableType:
     parts: list[RenderableType] = [
         Text.assemble(("restored ", "bold green"), f"{outcome.backup.id} to {plan.path} in {outcome.seconds:.1f} s"),
         texts.checks_text(outcome.checks),
     ]
     if outcome.safety:
         parts.append(Text(f"  what was there before is kept: ics-guard restore {outcome.safety.id}"))
-    if plan.backup.commit:
+    if plan.backup.commit not in ("", checked_out):
         parts.append(Text(f"  the code of that time: git switch --detach {plan.backup.commit[:12]}"))
     return Group(*parts)

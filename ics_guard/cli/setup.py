@@ -49,7 +49,8 @@ def init(yes: YesOption = False, as_json: JsonOption = False) -> None:
             documents.backup_document(r.record, r.record.backup.image.key, reused=r.reused) for r in done.backups
         ],
     }
-    show(_init_text(done), data, as_json=as_json)
+    committed = not done.written and git.is_tracked(repository, done.path)
+    show(_init_text(done, committed=committed), data, as_json=as_json)
 
 
 def _ask(proposal: Proposal) -> Proposal:
@@ -76,7 +77,7 @@ def _choose_database(proposal: Proposal) -> Proposal:
     return proposal.with_only(proposal.databases[number - 1]) if number != default else proposal
 
 
-def _init_text(done: initialising.Initialised) -> RenderableType:
+def _init_text(done: initialising.Initialised, *, committed: bool) -> RenderableType:
     lines: list[RenderableType] = [
         Text(f"{done.path.name}: {'written' if done.written else 'already there, left as it is'}"),
         Text(f"hooks: {', '.join(done.hooks.hooks) or 'none'} ({done.hooks.style})"),
@@ -86,7 +87,8 @@ def _init_text(done: initialising.Initialised) -> RenderableType:
     lines += [Text(f"no data here yet: {name} (remembered; commits pass until there is some)") for name in done.empty]
     lines.append(texts.backups_text((r.record, r.record.backup.image.key, r.reused) for r in done.backups))
     lines += [Text(f"? {question}", "yellow") for question in done.questions]
-    lines.append(Text(f"next: git add {done.path.name} && git commit", "dim"))
+    if not committed:
+        lines.append(Text(f"next: git add {done.path.name} && git commit", "dim"))
     return Group(*lines)
 
 

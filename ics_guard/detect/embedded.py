@@ -13,7 +13,7 @@ from ics_guard.detect.sql_read import read_statement
 from ics_guard.detect.sql_split import Statement, split
 from ics_guard.detect.text import decode
 
-_HINT = re.compile(r"\b(?:create|alter|drop|truncate|rename)\b", re.IGNORECASE)
+_HINT = re.compile(r"\b(?:create|alter|drop|truncate|rename|writable_schema)\b", re.IGNORECASE)
 _NAME = r"(?:\S+ \. )?\S+"
 _LIST = rf"{_NAME}(?: , {_NAME})*"
 _DDL = re.compile(
@@ -39,6 +39,7 @@ _DDL = re.compile(
             r"(?:add|drop|rename|set|owner|alter|restart|as)\b",
             rf"truncate (?:table )?(?:only )?{_LIST}(?: (?:restart|continue) identity)?(?: cascade| restrict)?\Z",
             rf"rename table {_NAME} to\b",
+            r"pragma (?:\S+ \. )?writable_schema\b",
         )
     )
 )

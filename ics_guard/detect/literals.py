@@ -52,6 +52,9 @@ _LANGUAGES = {
 _OTHERWISE = ((_SLASHED, _BLOCK), (_TRIPLE, _BACKTICK, _DOUBLE, _SINGLE))
 
 _JOINT = re.compile(r"[\s+&\\]*|\s*\.\.?\s*")
+_CONCAT = re.compile(r"\bconcat!\s*[(\[{]\s*\Z")
+_NEAR = 200
+"""How far before a literal its `concat!(` may stand, in characters."""
 _ESCAPE = re.compile(r"\\(?:\n[ \t]*|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\n", "0": " "}
 _RAW = re.compile(r'(?:b?r#*["\']|[rRbBuUfF]*[rR][bBfF]*["\']|R"|\$?@\$?"|<<|\[\[)')
@@ -72,21 +75,25 @@ def literals(text: str, path: str) -> list[Literal]:
     """
     suffix = path.rpartition(".")[2].lower()
     raw_ticks = suffix == "go"
-    result, end = list[Literal](), -1
+    result, end, listed = list[Literal](), -1, False
     for match in _pattern(suffix).finditer(text):
         if match["shown"] is None:
             continue
         value = _value(match, raw_ticks=raw_ticks)
-        if (
-            result and end >= 0 and _JOINT.fullmatch(text, end, match.start()) and text[end : match.start()].strip()
-        ) or (
-            result and end >= 0 and suffix in ("py", "c", "h", "cc", "cpp") and not text[end : match.start()].strip()
-        ):
+        if result and _joined(text[end : match.start()], suffix, listed=listed):
             result[-1] = Literal(result[-1].text + value, result[-1].start)
         else:
             result.append(Literal(value, match.start()))
+            listed = _CONCAT.search(text, max(0, match.start() - _NEAR), match.start()) is not None
         end = match.end()
     return result
+
+
+def _joined(between: str, suffix: str, *, listed: bool) -> bool:
+    """Given what stands between two literals, and whether the first begins a Rust `concat!`, are they one string?"""
+    if not between.strip():
+        return suffix in ("py", "c", "h", "cc", "cpp")
+    return _JOINT.fullmatch(between) is not None or (listed and between.strip() == ",")
 
 
 def _value(match: re.Match[str], *, raw_ticks: bool) -> str:

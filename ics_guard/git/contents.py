@@ -52,12 +52,12 @@ def tracked_files(repository: Repository, below: str = "") -> list[str]:
     return [os.fsdecode(name) for name in dict.fromkeys(names)]
 
 
-def is_tracked(repository: Repository, path: Path) -> bool:
-    """Given a path, absolute or relative to the root, return whether git tracks it, or the file it links to."""
-    path = repository.root / path
-    for place in {path.parent.resolve() / path.name, path.resolve()}:
-        if place.is_relative_to(repository.root):
-            name = os.fspath(place.relative_to(repository.root))
-            if records(repository, "ls-files", "-z", "--", f":(top,literal){name}"):
-                return True
-    return False
+def is_tracked(repository: Repository, *paths: Path) -> bool:
+    """Given paths, absolute or relative to the root, return whether git tracks one of them, or a file one links to."""
+    here = [repository.root / path for path in paths]
+    places = {place for path in here for place in (path.parent.resolve() / path.name, path.resolve())}
+    inside = [
+        os.fspath(place.relative_to(repository.root)) for place in places if place.is_relative_to(repository.root)
+    ]
+    specs = [f":(top,literal){name}" for name in inside]
+    return bool(specs and records(repository, "ls-files", "-z", "--", *specs))

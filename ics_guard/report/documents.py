@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ics_guard.model import Backup, BackupRecord, Change, Check, Decision, Entry, Severity, TableLoss
+from ics_guard.model import BackupRecord, Change, Check, Decision, Entry, Severity, TableLoss
 
 
 def check_document(changes: Sequence[Change]) -> dict[str, Any]:
@@ -78,11 +78,6 @@ def losses_document(losses: Iterable[TableLoss]) -> list[dict[str, Any]]:
 def entry_document(entry: Entry) -> dict[str, Any]:
     """Given a ledger entry, return its fields as documents show them."""
     return vars_of(entry)
-
-
-def safety_document(safety: Backup | None) -> str | None:
-    """Given the safety copy of a restore, return its id."""
-    return safety.id if safety else None
 
 
 def vars_of(noun: Any) -> dict[str, Any]:

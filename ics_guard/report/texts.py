@@ -128,21 +128,32 @@ def losses_text(losses: Sequence[TableLoss] | None) -> RenderableType:
 
 def schema_text(returns: Sequence[str], vanishes: Sequence[str]) -> list[Text]:
     """Given the objects of a schema that a restore brings back and takes away, return a line for each kind."""
-    named = (("comes back", returns), ("goes", vanishes))
+    named = (("comes back", _without_columns(returns)), ("goes", _without_columns(vanishes)))
     return [Text(f"  {word}: {printable(', '.join(objects))}") for word, objects in named if objects]
 
 
+def _without_columns(objects: Sequence[str]) -> list[str]:
+    """A table that comes or goes as a whole speaks for its columns."""
+    whole = tuple(f"column:{name}." for kind, _, name in (one.partition(":") for one in objects) if kind != "column")
+    return [one for one in objects if not one.startswith(whole)]
+
+
 def entries_text(entries: Sequence[Entry]) -> RenderableType:
-    """Given ledger entries, return a table of them."""
+    """Given ledger entries, return a line for each, never folded: an id in two pieces cannot be found or copied."""
     if not entries:
         return Text("The ledger is empty.")
-    table = Table(box=box.SIMPLE)
-    for name in ("seq", "at", "event", "source", "what", "operator"):
-        table.add_column(name, overflow="fold")  # an id that is cut off cannot be copied
-    for entry in entries:
-        row = (f"{entry.seq}", moment(entry.at), entry.event, entry.source, entry_in_words(entry), entry.actor)
-        table.add_row(*(escape(printable(cell)) for cell in row))
-    return table
+    rows = [
+        (str(entry.seq), moment(entry.at), entry.event, entry.source, entry_in_words(entry), entry.actor)
+        for entry in entries
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    widths[4:] = (0, 0)  # one long line would push every operator out of sight
+    return Group(
+        *(
+            Text(printable("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))))
+            for row in rows
+        )
+    )
 
 
 def entry_in_words(entry: Entry) -> str:
@@ -156,10 +167,12 @@ def entry_in_words(entry: Entry) -> str:
         case "gate":
             codes = ", ".join(sorted({reason["code"] for reason in data["reasons"]}))
             said = {"allow": "allowed", "block": "BLOCKED"}[data["verdict"]]
-            return f"{said} {len(data['changes'])} changes at {data['via']}" + (f" ({codes})" if codes else "")
+            count = len(data["changes"])
+            changed = f"{count} change{'' if count == 1 else 's'}"
+            return f"{said} {changed} at {data['via']}" + (f" ({codes})" if codes else "")
         case "restore":
             return f"{data['outcome']} {data['backup']}" + (f"; before: {data['safety']}" if data["safety"] else "")
         case "waive":
             return str(data["reason"])
         case _:
-            return ", ".join(f"{name}: {value}" for name, value in data.items() if isinstance(value, str))
+            return ", ".join(f"{name}: {value}" for name, value in data.items() if isinstance(value, str) and value)

@@ -150,20 +150,12 @@ class LocalIncoming:
             os.link(self._temporary, self._final)
         except FileExistsError:
             return False
-        _sync_folder(self._final.parent)
+        claim.sync_folder(self._final.parent)
         return True
 
     def _sync(self) -> None:
         self._stream.flush()
         os.fsync(self._stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

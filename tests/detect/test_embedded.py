@@ -20,6 +20,8 @@ HITS = [
     ("x.rs", "fn f<'a>(x: &'a str) -> char { let q = '\"'; run(\"DROP TABLE t\") }"),
     ("x.rs", 'run("DROP \\\n     TABLE t")'),
     ("x.rs", 'format!("DROP TABLE {}_old", t)'),
+    ("x.rs", 'conn.execute(concat!("DROP ", "TABLE ", "t"), [])?;'),
+    ("x.rs", 'concat!(\n    "DROP ",\n    "TABLE t",\n)'),
     ("x.go", "db.Exec(`\nDROP TABLE t\n`)"),
     ("x.go", 'db.Exec("DROP TABLE " + "t")'),
     ("x.py", 'cursor.execute("""\n  DROP TABLE t\n""")'),
@@ -64,6 +66,12 @@ WRAPPED = BEFORE.replace(ADD, WRAPPED_ADD).replace("    id INTEGER", "  id  INTE
 def test_ddl_is_found_in_the_strings_of_every_language(find: Find, path: str, text: str) -> None:
     (change,) = find(Kind.EMBEDDED, None, text, path)
     assert change.rule in ("sql.drop_table", "sql.truncate")
+
+
+def test_writing_the_schema_table_is_found(find: Find) -> None:
+    (change,) = find(Kind.EMBEDDED, None, 'conn.execute_batch("PRAGMA writable_schema=ON; SELECT 1")?;', "x.rs")
+    assert change.rule == "sql.writable_schema"
+    assert find(Kind.EMBEDDED, None, 'conn.execute("PRAGMA writable_schema=OFF", [])?;', "x.rs") == []
 
 
 @pytest.mark.parametrize(("path", "text"), QUIET)

@@ -39,13 +39,15 @@ def companion(path: Path, suffix: str) -> Path:
     return resolved.with_name(resolved.name + suffix)
 
 
-def read_header(path: Path) -> Header:
-    """Given a path, return the header of the database there. Raise `SourceError` if there is no usable database."""
+def read_header(path: Path, *, elsewhere: bool = False) -> Header:
+    """Given a path, return the header of the database there, read by a child process if `elsewhere`.
+
+    Raise `SourceError` if there is no usable database.
+    """
     try:
         if path.is_dir():
             raise SourceError("not-a-file", f"{path} is a folder, not a database", "set `path` to the database file")
-        with path.open("rb") as stream:
-            raw = stream.read(HEADER_BYTES)
+        raw = _first_bytes_elsewhere(path) if elsewhere else _start_of_file(path)
     except FileNotFoundError as error:
         raise SourceError(
             "source-missing",
@@ -119,15 +121,21 @@ def fingerprint(path: Path) -> str:
     return f"1:{seen.hexdigest()}"
 
 
-def times(path: Path) -> tuple[tuple[int, int, int] | None, ...]:
-    """Given a database, return inode, size and time of its files, read without opening any; None for an absent one."""
+Times = tuple[tuple[int, int, int] | None, ...]
+
+
+def times(path: Path) -> Times:
+    """Given a database, return inode, size and time of its files, read without opening any.
+
+    None for an absent file, and for an empty one: a reader makes an empty -wal.
+    """
 
     def of(file: Path) -> tuple[int, int, int] | None:
         try:
             state = file.stat()
         except FileNotFoundError:
             return None
-        return state.st_ino, state.st_size, state.st_mtime_ns
+        return (state.st_ino, state.st_size, state.st_mtime_ns) if state.st_size else None
 
     return tuple(of(companion(path, suffix)) for suffix in ("", WAL, JOURNAL))
 
@@ -139,9 +147,23 @@ def settle() -> None:
 
 def change_counter_elsewhere(path: Path) -> int:
     """Given a database that this process has open, return its header's change counter, read by a child process."""
-    program = "import sys; f = open(sys.argv[1], 'rb'); f.seek(24); print(int.from_bytes(f.read(4), 'big'))"
+    return int.from_bytes(_first_bytes_elsewhere(path)[24:28], "big")
+
+
+def _first_bytes_elsewhere(path: Path) -> bytes:
+    if not path.exists():
+        raise FileNotFoundError(path)
+    program = f"import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read({HEADER_BYTES}))"
     command = [sys.executable, "-I", "-S", "-c", program, os.fspath(path)]
-    return int(subprocess.run(command, check=True, capture_output=True).stdout)
+    done = subprocess.run(command, check=False, capture_output=True)
+    if done.returncode:
+        raise OSError(f"{path} cannot be read: {done.stderr.decode(errors='replace').strip().splitlines()[-1:]}")
+    return done.stdout
+
+
+def _start_of_file(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(HEADER_BYTES)
 
 
 def copy_elsewhere(path: Path, target: Path) -> bool:
