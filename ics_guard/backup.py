@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
 import shutil
 import time
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ from ics_guard.sources.sqlite.facts import read_facts
 from ics_guard.sources.sqlite.holders import find_holders
 from ics_guard.sources.sqlite.image import roll_back_hot_journal, take_image
 
+_COMPANIONS = (rawfile.WAL, rawfile.SHM, rawfile.JOURNAL)
 _ORPHAN_AGE = timedelta(hours=1)
+_MOST_NAMES_LOST = 4
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def back_up(project: Project, sources: tuple[Source, ...], *, full: bool = False
 
 def current_backup(project: Project, source: Source, records: tuple[BackupRecord, ...]) -> BackupRecord | None:
     """Given a source, return its newest verified backup if that is fresh by policy and nothing was written since."""
-    mine = [r for r in records if r.backup.source == source.name and r.backup.env == project.environment.name]
+    mine = records_of(project, source, records)
     newest = next((r for r in mine if r.verified_at and r.backup.kind is BackupKind.BACKUP), None)
     policy = project.environment.policy
     if (
@@ -87,6 +90,18 @@ def current_backup(project: Project, source: Source, records: tuple[BackupRecord
     return newest if rawfile.fingerprint(path) == newest.backup.fingerprint else None
 
 
+def records_of(project: Project, source: Source, records: tuple[BackupRecord, ...]) -> tuple[BackupRecord, ...]:
+    """Given all backups, return those of exactly this database: a linked work tree can have one of its own."""
+    path = project.source_path(source).resolve()
+    return tuple(
+        record
+        for record in records
+        if record.backup.source == source.name
+        and record.backup.env == project.environment.name
+        and Path(record.backup.origin).resolve() == path
+    )
+
+
 def take_backup(
     project: Project, source: Source, kind: BackupKind, set_id: str, *, watched: bool = False
 ) -> BackupRecord:
@@ -100,16 +115,14 @@ def take_backup(
         refuse_tracked(project, path)
     for attempt in (1, 2):
         try:
-            return _attempt(project, source, path, kind, set_id, watched=watched)
+            return _attempt_until_named(project, source, path, kind, set_id, watched=watched)
         except _NotVerifiedError as failure:
             project.progress.note(f"the backup of {source.name} did not pass its drill: {failure}")
             if attempt == 1:
                 project.progress.note("retrying at once")
                 continue
             raise _diagnose(project, source, path, str(failure), watched=watched) from failure
-        except BackupError as error:
-            if error.code == "name-taken" and attempt == 1:
-                continue  # another command took one in the same second
+        except SourceError as error:
             if error.code != "hot-journal" or attempt == 2 or watched:
                 raise
             _play_back_journal(project, source, path)
@@ -157,6 +170,20 @@ def backup_id(stem: str, kind: BackupKind, at: datetime, taken: int) -> str:
     """Given a database's stem, return the runbook's name in UTC, with a suffix from the second on."""
     label = {BackupKind.BACKUP: "", BackupKind.SAFETY: ".pre_restore", BackupKind.SALVAGE: ".salvage"}[kind]
     return f"{stem}{label}_{at:%Y%m%d_%H%M%S}" + (f"_{taken + 1}" if taken else "")
+
+
+def _attempt_until_named(
+    project: Project, source: Source, path: Path, kind: BackupKind, set_id: str, *, watched: bool
+) -> BackupRecord:
+    """Commands that image in the same second want the same name, and learn of each other only at the end."""
+    for _ in range(_MOST_NAMES_LOST):
+        try:
+            return _attempt(project, source, path, kind, set_id, watched=watched)
+        except BackupError as error:
+            if error.code != "name-taken":
+                raise
+            time.sleep(secrets.randbelow(1000) / 1000)
+    return _attempt(project, source, path, kind, set_id, watched=watched)
 
 
 def _attempt(
@@ -253,15 +280,14 @@ def refuse_tracked(project: Project, path: Path) -> None:
             "source-tracked",
             f"{path}, or its -wal, -shm or -journal, is tracked by git: git rewrites it on checkout, stash and merge, "
             "even while hooks run, so what is backed up may not be your data",
-            f"git rm --cached --ignore-unmatch -- {path} {path}-wal {path}-shm {path}-journal "
-            f"&& echo '/{path.name}*' >> {path.parent / '.gitignore'}",
+            f"git rm --cached --ignore-unmatch -- {shlex.join(f'{path}{end}' for end in ('', *_COMPANIONS))} "
+            f"&& echo {shlex.quote(f'/{path.name}*')} >> {shlex.quote(str(path.parent / '.gitignore'))}",
         )
 
 
 def _is_tracked(project: Project, path: Path) -> bool:
     """A checkout that swaps an old -wal in undoes or corrupts the database beside it."""
-    companions = (rawfile.companion(path, suffix) for suffix in (rawfile.WAL, rawfile.SHM, rawfile.JOURNAL))
-    return git.is_tracked(project.repository, path, *companions)
+    return git.is_tracked(project.repository, path, *(rawfile.companion(path, suffix) for suffix in _COMPANIONS))
 
 
 def _play_back_journal(project: Project, source: Source, path: Path) -> None:

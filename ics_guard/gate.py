@@ -11,7 +11,7 @@ import apsw
 
 from ics_guard import evidence, git, known, ledger, policy
 from ics_guard.applied import ever_present, is_applied, newest_before
-from ics_guard.backup import adopt, lost_ledger, refuse_tracked, take_backup
+from ics_guard.backup import adopt, lost_ledger, records_of, refuse_tracked, take_backup
 from ics_guard.config import Source
 from ics_guard.detect import detect, unread
 from ics_guard.detect.alembic import Revision, read_revision
@@ -143,24 +143,24 @@ def _guarding(project: Project, path: str) -> tuple[str, ...]:
 
 def _situation(project: Project, source: Source, findings: Findings, records: tuple[BackupRecord, ...]) -> Situation:
     environment = project.environment
-    mine = tuple(r for r in records if r.backup.source == source.name and r.backup.env == environment.name)
     memory = known.load(project.repository.common_dir).source(environment.name, source.name)
     situation = Situation(
         source=source.name,
         kind=source.kind,
         required=environment.required,
         exists=False,
-        seen=bool(mine) or bool(memory and memory.seen_at),
+        seen=bool(memory and memory.seen_at),
         declared_empty=bool(memory and memory.declared_empty),
         problem=None,
-        records=mine,
+        records=(),
         unchanged=frozenset(),
         applied={},
         before={},
     )
     try:
         path = project.source_path(source)
-        situation = replace(situation, path=path)
+        mine = records_of(project, source, records)
+        situation = replace(situation, path=path, records=mine, seen=situation.seen or bool(mine))
         if not path.exists() and not path.is_symlink():
             return situation
         rawfile.read_header(path)
@@ -192,7 +192,8 @@ def _look(project: Project, path: Path, findings: Findings, records: tuple[Backu
         for change in findings.changes
         if applied[change.digest] and (record := newest_before(change, records, graph))
     }
-    return {"unchanged": unchanged, "applied": applied, "before": before}
+    strange = tuple(head for head in heads if head not in graph)
+    return {"unchanged": unchanged, "applied": applied, "before": before, "strange_heads": strange}
 
 
 def revision_graph(project: Project) -> dict[str, Revision]:
@@ -208,7 +209,11 @@ def revision_graph(project: Project) -> dict[str, Revision]:
 def _mend(project: Project, findings: Findings, waived: frozenset[str], decision: Decision) -> Decision:
     """Back up every source whose only trouble a backup mends, and judge again."""
     lacking = {reason.source for reason in decision.reasons if reason.blocking and reason.creatable}
-    hopeless = {reason.source for reason in decision.reasons if reason.blocking and not reason.creatable}
+    hopeless = {
+        reason.source
+        for reason in decision.reasons
+        if reason.blocking and not reason.creatable and reason.code not in policy.ABOUT_THE_PAST
+    }
     failures: list[Reason] = []
     adopt(project)
     for name in sorted(lacking - hopeless):

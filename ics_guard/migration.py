@@ -79,7 +79,14 @@ def _record(
 
 
 def _answering(folder: Path, database: Path, progress: Progress) -> tuple[Project, Source]:
-    repository = git.open_repository(folder)
+    try:
+        repository = git.open_repository(folder)
+    except UsageError as error:
+        raise UsageError(
+            error.code,
+            f"{error.message}: guard() finds its configuration and its store through the repository",
+            "call guard() only where there is one, or run the migration from a checkout",
+        ) from error
     settings = config.load(repository.root)
     for name, environment in settings.environments.items():
         for source in environment.sources.values():

@@ -303,6 +303,7 @@ class Situation:
     `problem` is a Reason that makes the source unusable (unreadable, tracked by git, …). `unchanged` is the id of
     the backups whose fingerprint still matches. `applied` tells per change digest: True, False, or None when it
     cannot be told. `before` is per change digest the newest verified backup from before the change, if any.
+    `strange_heads` are Alembic revisions the database stands at that this work tree does not have.
     """
 
     source: str
@@ -317,3 +318,4 @@ class Situation:
     applied: Mapping[str, bool | None]
     before: Mapping[str, BackupRecord]
     path: Path | None = None
+    strange_heads: tuple[str, ...] = ()

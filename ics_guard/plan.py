@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 
 from ics_guard import ledger
+from ics_guard.backup import records_of
 from ics_guard.compression import unpack
 from ics_guard.config import Source
 from ics_guard.drill import drill_stream, stored_check
@@ -77,6 +78,8 @@ def choose(
         and (at is None or record.backup.imaged_at <= at)
         and (not revision or (record.backup.facts and revision in record.backup.facts.revisions))
     ]
+    # A backup of another file of the same name (a linked work tree's, or this one before it moved) is second best.
+    own = records_of(project, source, tuple(fitting))
     if not fitting:
         wanted = f" at revision {revision}" if revision else (f" from before {moment(at)}" if at else "")
         raise UsageError(
@@ -84,8 +87,11 @@ def choose(
             f"there is no verified backup of {source.name}{wanted} in {project.store.location}",
             "`ics-guard ledger list` shows what there is; `ics-guard drill --all` verifies what is there",
         )
+    chosen = (*own, *fitting)[0]
     why = f"newest verified with revision {revision}" if revision else "newest verified"
-    return source, fitting[0], why + (f" from before {moment(at)}" if at else "")
+    if not own:
+        why += f", but of {chosen.backup.origin}"
+    return source, chosen, why + (f" from before {moment(at)}" if at else "")
 
 
 def make_plan(project: Project, source: Source, record: BackupRecord, why: str, *, preview: bool = True) -> Plan:

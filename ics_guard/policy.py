@@ -10,6 +10,9 @@ from ics_guard.config import Policy
 from ics_guard.model import BackupKind, BackupRecord, Change, Decision, Reason, Severity, Situation
 from ics_guard.words import age_in_words, moment
 
+ABOUT_THE_PAST = frozenset({"applied-unprotected", "cannot-tell"})
+"""Reasons that a backup made now does not mend, and does not suffer from: it is still worth having."""
+
 _CLOCK_SLACK = timedelta(minutes=5)
 
 
@@ -88,6 +91,9 @@ def _judge(
         fix = f"ics-guard restore {way.backup.id}"
         reasons.append(Reason("already-applied", situation.source, said, fix, blocking=False))
     unprotected = [change for change in applied if change.digest not in situation.before]
+    unclear = [change for change in changes if situation.strange_heads and _cannot_tell(situation, change)]
+    if unclear:
+        reasons.append(_unclear(situation, unclear[0]))
     destructive = [change for change in unprotected if change.severity is Severity.DESTRUCTIVE]
     reasons += [_unprotected(situation, some) for some in (destructive, _without(unprotected, destructive)) if some]
     if len(protected) < len(changes):
@@ -155,6 +161,22 @@ def _unprotected(situation: Situation, changes: list[Change]) -> Reason:
         f"{named} {are} already applied to {situation.source}, and no verified backup from before exists",
         'ics-guard waive --reason "…"   (says in the commit that this loss is accepted)' if blocking else "",
         blocking=blocking,
+    )
+
+
+def _cannot_tell(situation: Situation, change: Change) -> bool:
+    told = situation.applied.get(change.digest) is not None
+    return change.severity is Severity.DESTRUCTIVE and change.revision is not None and not told
+
+
+def _unclear(situation: Situation, change: Change) -> Reason:
+    heads = ", ".join(situation.strange_heads)
+    return Reason(
+        "cannot-tell",
+        situation.source,
+        f"{situation.source} stands at revision {heads}, which this work tree does not have, so whether "
+        f"{change.operation} {change.object} ({change.path}:{change.line}) is already applied cannot be told",
+        'bring that revision\'s file back, or accept it in writing: ics-guard waive --reason "…"',
     )
 
 

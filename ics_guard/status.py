@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from ics_guard import known, ledger, policy
-from ics_guard.backup import refuse_tracked
+from ics_guard.backup import records_of, refuse_tracked
+from ics_guard.config import Source
 from ics_guard.errors import IcsGuardError
 from ics_guard.model import BackupKind, BackupRecord, Reason, Situation
 from ics_guard.project import Project, utc_now
@@ -41,17 +43,15 @@ def look(project: Project) -> tuple[SourceStatus, ...]:
         entry.source: entry.at for entry in entries if entry.event == "drill" and entry.env == project.environment.name
     }
     return tuple(
-        _status(project, name, tuple(r for r in records if _is_of(r, project.environment.name, name)), drills.get(name))
-        for name in project.environment.sources
+        _status(project, source, records_of(project, source, records) if source.kind == "sqlite" else (), drills)
+        for source in project.environment.sources.values()
     )
 
 
-def _is_of(record: BackupRecord, env: str, source: str) -> bool:
-    return record.backup.env == env and record.backup.source == source
-
-
-def _status(project: Project, name: str, records: tuple[BackupRecord, ...], drill: datetime | None) -> SourceStatus:
-    source = project.environment.sources[name]
+def _status(
+    project: Project, source: Source, records: tuple[BackupRecord, ...], drills: Mapping[str, datetime]
+) -> SourceStatus:
+    name = source.name
     newest = next((r for r in records if r.verified_at and r.backup.kind is BackupKind.BACKUP), None)
     path = None
     unchanged: frozenset[str] = frozenset()
@@ -77,4 +77,4 @@ def _status(project: Project, name: str, records: tuple[BackupRecord, ...], dril
     _, unmet = policy.why_not_fresh(situation, project.environment.policy, utc_now(), project.began)
     reasons = (problem,) if problem else unmet
     safety = sum(record.backup.kind is not BackupKind.BACKUP for record in records)
-    return SourceStatus(name, source.kind, path, not reasons, reasons, newest, drill, safety)
+    return SourceStatus(name, source.kind, path, not reasons, reasons, newest, drills.get(name), safety)

@@ -54,13 +54,13 @@ def execute(path: Path, *statements: str) -> None:
 
 
 def query(path: Path, statement: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
         return list(connection.execute(statement).fetchall())
 
 
 def dump(path: Path) -> list[str]:
     """Everything in a database as SQL text: two that dump the same hold the same."""
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=20)) as connection:
         return list(connection.iterdump())
 
 

@@ -413,3 +413,27 @@ def test_every_error_is_known(root: Path) -> None:
     done = ics_guard(root, "backup")
     assert done.returncode == 2
     assert "ics-guard.toml" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]"])
+def test_a_stray_file_in_the_store_keeps_nobody_from_backing_up(root: Path, content: bytes) -> None:
+    take(root)
+    (root / "backups" / "sqlite" / "notes.json").write_bytes(content)
+    assert ics_guard(root, "backup", "--full").returncode == 0
+
+
+def test_backups_begun_in_the_same_second_all_succeed(root: Path) -> None:
+    command = [sys.executable, "-P", "-m", "ics_guard", "backup", "--full"]
+    all_of_them = [subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL) for _ in range(4)]
+    assert [process.wait() for process in all_of_them] == [0] * 4
+
+
+def test_a_schema_in_another_encoding_is_backed_up(root: Path) -> None:
+    execute(
+        root / "data" / "app.db",
+        "CREATE TABLE old (a)",
+        "PRAGMA writable_schema=ON",
+        "UPDATE sqlite_master SET sql = CAST(CAST('CREATE TABLE old (a /* caf' AS BLOB) || x'e9' || ' */)' AS TEXT)"
+        " WHERE name = 'old'",
+    )
+    assert take(root)[1].verified_at

@@ -354,6 +354,36 @@ def test_an_additive_migration_applied_without_a_way_back_passes_and_is_recorded
     assert "applied-unprotected" in [reason["code"] for reason in newest.data["reasons"]]
 
 
+def test_a_backup_of_another_work_trees_database_is_no_way_back_of_this_one(project: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    git(project, "worktree", "add", "-q", str(linked), "-b", "other")
+    (linked / "data").mkdir()
+    assert alembic(linked, "upgrade", "head").returncode == 0
+    execute(linked / "data" / "podcast.db", "INSERT INTO episodes (title) VALUES ('the only row here')")
+    assert ics_guard(linked, "backup").returncode == 0
+    write_revision(project, "0003", DROP_COLUMN)
+    apply_without_guard(project)
+    code, document = gate(project)
+    assert code == 1
+    assert "applied-unprotected" in codes(document)
+    assert json.loads(ics_guard(project, "restore", "--dry-run", "--json").stdout)["backup"].startswith("podcast_")
+    status = json.loads(ics_guard(linked, "status", "--json").stdout)
+    assert status["sources"][0]["fresh"]
+
+
+def test_a_database_at_a_revision_that_nobody_has_cannot_slip_a_destructive_change_through(project: Path) -> None:
+    write_revision(project, "0003", 'op.execute("DELETE FROM segments")')
+    apply_without_guard(project)
+    git(project, "rm", "-qf", "migrations/versions/0003_test.py")
+    write_revision(project, "0003b", 'op.execute("DELETE FROM segments")')
+    code, document = gate(project)
+    assert code == 1
+    assert "cannot-tell" in codes(document)
+    assert ics_guard(project, "waive", "--reason", "they were empty").returncode == 0
+    git(project, "add", ".ics-guard")
+    assert gate(project)[0] == 0
+
+
 def test_severities_and_what_needs_a_backup_follow_the_policy(tmp_path: Path) -> None:
     config = CONFIG + '[policy]\non_missing = "refuse"\nrequire_backup = ["destructive"]\n'
     project = make_alembic_repository(tmp_path / "repo", config=config)

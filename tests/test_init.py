@@ -63,6 +63,12 @@ def test_it_finds_the_database_by_its_revision_writes_installs_and_backs_up(proj
         assert os.access(project / ".git" / "hooks" / name, os.X_OK)
 
 
+def test_what_is_committed_is_not_asked_for_again(project: Path) -> None:
+    assert "git commit" in ics_guard(project, "init", "--yes").stdout
+    git(project, "add", "ics-guard.toml")
+    assert "git commit" not in ics_guard(project, "init", "--yes").stdout
+
+
 def test_a_second_run_changes_nothing_that_is_right(project: Path) -> None:
     assert ics_guard(project, "init", "--yes").returncode == 0
     before = {path: path.read_bytes() for path in [project / "ics-guard.toml", *(project / ".git" / "hooks").iterdir()]}

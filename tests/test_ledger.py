@@ -140,3 +140,10 @@ def test_many_processes_append_without_losing_or_forking(tmp_path: Path) -> None
     store = LocalStore(root)
     assert [entry.seq for entry in ledger.read(store)] == list(range(1, 41))
     assert ledger.verify(store, None) == ()
+
+
+def test_what_sits_in_the_place_of_the_next_entry_is_told_and_not_waited_for(store: LocalStore) -> None:
+    file_of(store, 6).symlink_to("nowhere")
+    with pytest.raises(LedgerError) as caught:
+        add(store)
+    assert caught.value.code == "ledger-blocked"

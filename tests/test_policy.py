@@ -74,6 +74,7 @@ def judge(changes: list[Change], where: Situation, policy: Policy | None = None)
         (situation(record(), unchanged=False), ["changed-since"]),
         (situation(record(0), unchanged=False), []),
         (situation(record(-1)), ["clock"]),
+        (situation(record(-1 / 30), unchanged=False), ["changed-since"]),  # a clock went back: not of this command
         (situation(record(kind=BackupKind.SAFETY)), ["no-backup"]),
         (situation(record(kind=BackupKind.SALVAGE, verified=False)), ["no-backup"]),
         (situation(record(25), record(26, name="a", present=False), unchanged=False), ["stale", "changed-since"]),

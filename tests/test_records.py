@@ -41,6 +41,14 @@ def test_list_gives_the_contracts_fields(root: Path) -> None:
     assert [entry["event"] for entry in only] == ["drill"]
 
 
+def test_status_shows_the_command_that_mends_it_on_one_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    git(root, "add", "-f", "data/app.db")
+    said = ics_guard(root, "status").stdout
+    (command,) = [line for line in said.splitlines() if "git rm --cached" in line]
+    assert command.endswith(".gitignore")
+
+
 def test_list_shows_ids_whole_at_any_width(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     shown = ics_guard(root, "ledger", "list").stdout
@@ -142,6 +150,12 @@ def test_check_gives_the_contracts_fields(root: Path) -> None:
     assert json.loads(ics_guard(root, "check", "--format", "json").stdout)["impacting"]
     assert ics_guard(root, "check", "--format", "nonsense").returncode == 2
     assert len(listed(root, "changes", "check", "--all")) == 2
+
+
+def test_a_range_from_nothing_is_everything(root: Path) -> None:
+    whole = listed(root, "changes", "check", "--range", "HEAD")
+    assert whole
+    assert listed(root, "changes", "check", "--range", f"{'0' * 40}..HEAD") == whole
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import sqlite3
@@ -13,11 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ics_guard import ledger
-from ics_guard.errors import RestoreError, RevertError, UsageError
+from ics_guard.errors import RestoreError, RevertError, StoreError, UsageError
 from ics_guard.model import BackupKind, BackupRecord
 from ics_guard.plan import choose, make_plan
 from ics_guard.project import Project, open_project
@@ -462,3 +464,158 @@ def test_a_store_that_cannot_be_written_stops_the_restore_before_it_begins(site:
         site.restore()
     assert "nothing was changed" in caught.value.message
     assert dump(site.live) == site.changed
+
+
+WRITES_AND_FAILS = (
+    f"smoke = [{{ run = \"{sys.executable} -c \\\"import sqlite3; c = sqlite3.connect('data/app.db'); "
+    "c.execute('CREATE TABLE written_after (x)'); c.commit()\\\"; false\" }]\n"
+)
+
+
+@pytest.mark.parametrize("name", ["a#b", "50%25", "what?x=1", "it's"])
+def test_a_repository_may_have_any_name(tmp_path: Path, name: str) -> None:
+    site = Site(tmp_path / name)
+    site.restore()
+    assert dump(site.live) == site.backed_up
+
+
+@MODES
+@pytest.mark.parametrize(
+    ("offset", "content"),
+    [(18, b"\5"), (19, b"\7"), (20, b"\xff"), (21, b"\0"), (44, b"\0\0\0\x63"), (56, b"\0\0\0\7")],
+)
+def test_a_header_damaged_behind_its_first_words_is_restored(
+    tmp_path: Path, wal: bool, offset: int, content: bytes
+) -> None:
+    site = Site(tmp_path / "repo", wal=wal)
+    with site.live.open("r+b") as stream:
+        stream.seek(offset)
+        stream.write(content)
+    site.restore()
+    assert dump(site.live) == site.backed_up
+
+
+@pytest.mark.parametrize("size", [100, 600, 4096])
+def test_a_database_cut_short_is_restored(tmp_path: Path, size: int) -> None:
+    site = Site(tmp_path / "repo", wal=False)
+    with site.live.open("r+b") as stream:
+        stream.truncate(size)
+    site.restore()
+    assert dump(site.live) == site.backed_up
+
+
+def test_a_database_in_another_text_encoding_is_overwritten_and_not_called_unchanged(site: Site) -> None:
+    for file in site.live.parent.iterdir():
+        file.unlink()
+    sql(site.live, "PRAGMA encoding = 'UTF-16le'", "CREATE TABLE other (x)")
+    site.restore()
+    assert dump(site.live) == site.backed_up
+
+
+@MODES
+def test_what_others_wrote_after_the_restore_is_kept_when_it_is_taken_back(tmp_path: Path, wal: bool) -> None:
+    site = Site(tmp_path / "repo", wal=wal)
+    (site.root / "ics-guard.toml").write_text(CONFIG + WRITES_AND_FAILS)
+    with pytest.raises(RestoreError) as caught:
+        site.restore()
+    assert dump(site.live) == site.changed
+    (kept,) = re.findall(r"after the restore is kept as (\S+)\.", caught.value.message)
+    (site.root / "ics-guard.toml").write_text(CONFIG)
+    site.restore(kept)
+    assert query(site.live, "SELECT count(*) FROM written_after") == [(0,)]
+    site.nothing_is_left_over()
+
+
+def test_beside_a_writer_that_comes_and_goes_the_restore_is_taken_back_without_a_person(tmp_path: Path) -> None:
+    program = WRITER.replace("    connection.execute(", "    time.sleep(0.01)\n    connection.execute(").replace(
+        "import sqlite3, sys", "import sqlite3, sys, time"
+    )
+    site = Site(tmp_path / "repo")
+    (site.root / "ics-guard.toml").write_text(CONFIG + 'smoke = [{ run = "sleep 0.5; false" }]\n')
+    with child(program, site.live), pytest.raises(RestoreError):
+        site.restore()
+
+
+def test_a_lost_main_file_is_lost_again_when_the_restore_is_taken_back(site: Site) -> None:
+    """Its -wal beside the restored file would change that one."""
+    with child(HOLDER, site.live) as holder:
+        ask(holder, "PRAGMA wal_autocheckpoint=0")
+        ask(holder, "UPDATE episodes SET title = 'in the wal'")
+        holder.kill()
+        holder.wait()
+    wal = site.live.with_name("app.db-wal").read_bytes()
+    site.live.unlink()
+    (site.root / "ics-guard.toml").write_text(CONFIG + 'smoke = [{ run = "false" }]\n')
+    with pytest.raises(RestoreError):
+        site.restore()
+    assert not site.live.exists()
+    assert site.live.with_name("app.db-wal").read_bytes() == wal
+
+
+def test_an_answer_that_is_no_text_passes_its_smoke_check(tmp_path: Path) -> None:
+    site = Site(tmp_path / "repo", config=CONFIG + "smoke = [{ sql = \"SELECT CAST(x'ff' AS TEXT)\" }]\n")
+    assert site.restore().outcome == "restored"
+
+
+def test_a_check_that_breaks_takes_the_restore_back(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("our own bug")
+
+    monkeypatch.setattr("ics_guard.restore.run_smoke", broken)
+    with pytest.raises(RestoreError):
+        site.restore()
+    assert dump(site.live) == site.changed
+
+
+def test_a_log_that_is_not_utf8_is_kept_byte_for_byte(site: Site) -> None:
+    (site.root / "SESSIONS.md").write_bytes(b"# Log\n\ncaf\xe9\n")
+    site.restore()
+    assert (site.root / "SESSIONS.md").read_bytes().endswith(b"\n\ncaf\xe9\n")
+
+
+def test_a_restore_that_cannot_be_written_down_is_still_called_done(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StoreError("store-full", "the store is full")
+
+    monkeypatch.setattr("ics_guard.restore._write_down", full)
+    assert site.restore().outcome == "restored"
+
+
+def test_too_little_room_beside_the_database_is_told_before_anything_is_touched(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ics_guard.sources.sqlite.putback.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(RestoreError) as caught:
+        site.restore()
+    assert caught.value.code == "target-full"
+    assert dump(site.live) == site.changed
+
+
+def test_a_safety_copy_of_a_tracked_database_is_a_drilled_one(site: Site) -> None:
+    git(site.root, "add", "-f", "data/app.db")
+    outcome = site.restore()
+    assert outcome.safety
+    assert outcome.safety.kind is BackupKind.SAFETY
+
+
+def test_into_a_path_with_a_stale_companion_or_a_dead_link_nothing_is_written(site: Site) -> None:
+    target = site.root / "copy.db"
+    target.with_name("copy.db-wal").write_bytes(b"stale")
+    assert ics_guard(site.root, "restore", "--into", str(target)).returncode == 2
+    assert not target.exists()
+    link = site.root / "link.db"
+    link.symlink_to("nowhere")
+    assert ics_guard(site.root, "restore", "--into", str(link)).returncode == 2
+    assert link.is_symlink()
+
+
+def test_a_salvage_is_brought_back_elsewhere_with_its_wal(site: Site) -> None:
+    corrupt_header(site.live)
+    site.live.with_name("app.db-wal").write_bytes(b"what was there")
+    outcome = site.restore()
+    assert outcome.safety
+    assert ics_guard(site.root, "restore", outcome.safety.id, "--into", "copy.db").returncode == 0
+    assert (site.root / "copy.db").read_bytes().startswith(b"no database here")
+    assert (site.root / "copy.db-wal").read_bytes() == b"what was there"

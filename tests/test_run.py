@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,23 @@ def test_a_command_that_fails_leaves_the_data_as_it_was(root: Path) -> None:
     assert done.returncode == 6, done.stderr
     assert dump(root / "data" / "app.db") == before
     assert "ended with 3" in done.stderr
+
+
+def test_what_a_failed_command_left_comes_back_with_the_printed_command(root: Path) -> None:
+    done = ics_guard(root, "run", "--", *sql_command("INSERT INTO episodes VALUES (9999, 'precious', 1)", 3))
+    assert done.returncode == 6
+    (kept,) = re.findall(r"ics-guard restore (\S+)\)", done.stderr)
+    assert query(root / "data" / "app.db", "SELECT title FROM episodes WHERE id = 9999") == []
+    assert ics_guard(root, "restore", kept, "--yes").returncode == 0
+    assert query(root / "data" / "app.db", "SELECT title FROM episodes WHERE id = 9999") == [("precious",)]
+
+
+def test_a_database_that_a_failed_command_made_is_named(tmp_path: Path) -> None:
+    root = make_repository(tmp_path / "repo", rows=0)
+    (root / "data").mkdir()
+    done = ics_guard(root, "run", "--", *sql_command("CREATE TABLE half (x)", 3))
+    assert done.returncode == 6
+    assert "app.db, which the command made, is still there" in done.stderr
 
 
 def test_a_command_that_fails_and_changed_nothing_restores_nothing(root: Path) -> None:

@@ -157,10 +157,9 @@ def _status_text(project: Project, found: tuple[standing.SourceStatus, ...]) -> 
         if source.safety_copies:
             table.add_row("  also kept", f"safety copies and salvages of earlier restores: {source.safety_copies}")
         table.add_row("  second place", "none: what this disk loses is lost")
-        for reason in source.reasons:
-            table.add_row("  why", texts.printable(reason.message))
-            table.add_row("  do", texts.printable(reason.fix))
         parts.append(table)
+        for reason in source.reasons:  # not in the table, which would fold a command that is to be copied
+            parts += texts.reason_lines(reason)
     return Group(*parts)
 
 

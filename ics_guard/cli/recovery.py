@@ -125,5 +125,5 @@ def _outcome_text(plan: Plan, outcome: restores.Outcome, checked_out: str) -> Re
     if outcome.safety:
         parts.append(Text(f"  what was there before is kept: ics-guard restore {outcome.safety.id}"))
     if plan.backup.commit not in ("", checked_out):
-        parts.append(Text(f"  the code of that time: git switch --detach {plan.backup.commit[:12]}"))
+        parts.append(Text(f"  the commit checked out when it was taken: git switch --detach {plan.backup.commit[:12]}"))
     return Group(*parts)

@@ -55,6 +55,8 @@ def ancestors(revisions: Mapping[str, Revision], heads: Iterable[str]) -> frozen
     Return None if that cannot be told: a head, or something one builds on, is not among the revisions.
     """
     applied, queue = set[str](), list(heads)
+    if any(head not in revisions for head in queue):  # files may abbreviate, a database never does
+        return None
     while queue:
         name = _full(revisions, queue.pop())
         if name is None:

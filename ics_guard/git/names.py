@@ -30,9 +30,12 @@ def commit_or_tree(repository: Repository, name: str) -> str:
 def commit_range(repository: Repository, text: str) -> tuple[str, str]:
     """Given `A..B`, `A...B` (an empty side is HEAD) or one commit, return the ids of base and head.
 
-    One commit is taken against its first parent, or the empty tree. Raise `UsageError` for a name that is unknown.
+    One commit is taken against its first parent, or the empty tree; a zero id, which CI gives for a new branch, is the
+    empty tree too. Raise `UsageError` for a name that is unknown.
     """
     left, dots, right = text.partition("...") if "..." in text else text.partition("..")
+    if dots and (is_zero(left) or left == repository.empty_tree):
+        return repository.empty_tree, commit(repository, right or "HEAD")
     if dots:
         return commit(repository, left or "HEAD"), commit(repository, right or "HEAD")
     head = commit(repository, text)

@@ -71,11 +71,12 @@ def decision_text(decision: Decision, what: str) -> RenderableType:
         parts.append(Text.assemble(("ics-guard: ", "bold red"), f"this {what} is held: {changed} without a way back"))
         parts.append(changes_text(decision.changes, most=_MOST_CHANGES))
     for reason in decision.reasons:
-        parts += _reason_lines(reason, with_fix=reason.blocking)
+        parts += reason_lines(reason, with_fix=reason.blocking)
     return Group(*parts)
 
 
-def _reason_lines(reason: Reason, *, with_fix: bool) -> list[Text]:
+def reason_lines(reason: Reason, *, with_fix: bool = True) -> list[Text]:
+    """Given a reason, return what is wrong and, on a line of its own, the command that mends it."""
     lines = [Text.assemble(("  why: " if reason.blocking else "  note: ", "bold"), printable(reason.message))]
     if with_fix and reason.fix:
         lines.append(Text.assemble(("  do:  ", "bold"), (printable(reason.fix), "cyan")))

@@ -108,10 +108,12 @@ def _number(connection: apsw.Connection, pragma: str) -> int:
 
 
 def _schema_sha256(connection: apsw.Connection) -> str:
-    statements = connection.execute(
-        "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema WHERE name NOT LIKE ? ORDER BY 1, 2, 3, 4",
-        (f"{_NOT_SCHEMA}%",),
-    ).fetchall()
+    asked = "SELECT type, name, tbl_name, {} FROM sqlite_schema WHERE name NOT LIKE ? ORDER BY 1, 2, 3, 4"
+    names = (f"{_NOT_SCHEMA}%",)
+    try:
+        statements = connection.execute(asked.format("coalesce(sql, '')"), names).fetchall()
+    except UnicodeDecodeError:  # a comment or a default in another encoding, as old tools leave them
+        statements = connection.execute(asked.format("hex(coalesce(sql, ''))"), names).fetchall()
     return hashlib.sha256(json.dumps(statements).encode()).hexdigest()
 
 
