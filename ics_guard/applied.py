@@ -18,11 +18,11 @@ def is_applied(
     """Given a database's Alembic heads and schema objects, return whether the change has reached it.
 
     An Alembic change is told by the revisions that the heads stand on, `graph` being all that are known. Any other,
-    and one where a head is not known, is told by its effects, where all of them must be seen. That something is
-    absent proves nothing unless it is in `ever`, the objects that some backup is known to have held. None when it
-    cannot be told.
+    and one where a head is not known or the database names none, is told by its effects, where all of them must be
+    seen. That something is absent proves nothing unless it is in `ever`, the objects that some backup is known to
+    have held. None when it cannot be told.
     """
-    if change.revision:
+    if change.revision and revisions:
         standing = ancestors(graph, revisions)
         if standing is not None:
             return change.revision in standing

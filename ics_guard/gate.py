@@ -50,8 +50,10 @@ def find_changes(project: Project, files: Iterable[FileChange]) -> Findings:
                 if content is not None and (revision := read_revision(content)):
                     revisions[revision.revision] = revision
     ruled = policy.with_rules(changes, project.environment.policy.rules)
-    sourced = tuple(replace(change, sources=_guarding(project, change.path)) for change in ruled)
-    return Findings(sourced, revisions)
+    sourced = {
+        (change.path, change.digest): replace(change, sources=_guarding(project, change.path)) for change in ruled
+    }
+    return Findings(tuple(sourced.values()), revisions)
 
 
 def judge(project: Project, findings: Findings, waived: frozenset[str] = frozenset()) -> Decision:

@@ -6,9 +6,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ics_guard import gate, git
+from ics_guard import gate, git, stricter
 from ics_guard.backup import back_up
-from ics_guard.detect.alembic import Revision
 from ics_guard.errors import IcsGuardError, UsageError
 from ics_guard.git import FileChange
 from ics_guard.model import Change, Decision, Severity
@@ -43,23 +42,16 @@ def blocking(project: Project, hook: str, arguments: list[str], stdin: bytes) ->
     """Given pre-commit, pre-merge-commit or pre-push with what git passed, return the decision, written down."""
     repository = project.repository
     if hook != "pre-push":
-        findings = gate.find_changes(project, git.staged(repository))
-        return gate.pass_or_block(project, findings, via=hook, waived=gate.waived_in(project, None))
+        waived = gate.waived_in(project, None)
+        return stricter.pass_or_block(project, git.staged(repository), via=hook, waived=waived)
     remote = arguments[0] if arguments else ""
     if "PRE_COMMIT" in os.environ and not stdin:
         ranges = git.framework_pushes(repository, os.environ)
     else:
         ranges = git.pushes(repository, stdin, remote)
-    changes: dict[tuple[str, str], Change] = {}
-    revisions: dict[str, Revision] = {}
-    waived: frozenset[str] = frozenset()
-    for base, head in ranges:
-        findings = gate.find_changes(project, git.between(repository, base, head))
-        changes.update({(change.path, change.digest): change for change in findings.changes})
-        revisions.update(findings.revisions)
-        waived |= gate.waived_in(project, head)
-    pushed = gate.Findings(tuple(changes.values()), revisions)
-    return gate.pass_or_block(project, pushed, via=hook, waived=waived)
+    files = [file for base, head in ranges for file in git.between(repository, base, head)]
+    waived = frozenset(digest for _, head in ranges for digest in gate.waived_in(project, head))
+    return stricter.pass_or_block(project, files, via=hook, waived=waived)
 
 
 def incoming(project: Project, hook: str, arguments: list[str]) -> Incoming | None:

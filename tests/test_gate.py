@@ -270,6 +270,29 @@ def test_the_same_content_gets_the_same_verdict_staged_and_as_a_range(strict: Pa
     assert gate(strict, "--from-ref", "HEAD~1", "--to-ref", "HEAD") == ranged
 
 
+@pytest.mark.parametrize(
+    "loosened",
+    [
+        SQL_CONFIG + '[policy]\nrequire_backup = []\non_missing = "refuse"\n',
+        SQL_CONFIG.replace("[watch]", '[watch]\nexclude = ["migrations/**"]') + REFUSE,
+        SQL_CONFIG.replace('sql = ["migrations/*.sql"]', "") + REFUSE,
+        SQL_CONFIG + "gate = false\n" + REFUSE,
+        SQL_CONFIG + 'guards = ["nothing"]\n' + REFUSE,
+    ],
+)
+def test_a_commit_cannot_loosen_its_own_gate(strict: Path, loosened: str) -> None:
+    stage_sql(strict)
+    (strict / "ics-guard.toml").write_text(loosened)
+    git(strict, "add", "-A")
+    code, document = gate(strict)
+    assert code == 1
+    assert {"no-backup", "unguarded-path"} & set(codes(document))
+    assert ics_guard(strict, "hook", "pre-commit").returncode == 1
+    assert ics_guard(strict, "backup", "db").returncode == 0
+    if "guards" not in loosened and "gate =" not in loosened:
+        assert gate(strict)[0] == 0
+
+
 # Alembic: what was applied before it was committed.
 
 

@@ -179,7 +179,7 @@ GRAPH = {"a": Revision("a", (), ()), "b": Revision("b", ("a",), ()), "c": Revisi
         ("c", ["b"], False),
         ("c", ["c"], True),
         ("a", ["c"], True),
-        ("c", [], False),
+        ("c", [], None),
         ("c", ["nobody knows"], None),
     ],
 )

@@ -12,7 +12,7 @@ import msgspec
 import typer
 from rich.text import Text
 
-from ics_guard import evidence, git, migration
+from ics_guard import evidence, git, migration, stricter
 from ics_guard import gate as gates
 from ics_guard import hook as hooks
 from ics_guard.cli.app import LOOK, PROTECT, EnvOption, JsonOption, app, here, parse_moment
@@ -72,7 +72,7 @@ def gate(
         project = here(env, voice)
         files, tree = _files(project, staged, span, from_ref, to_ref)
         waived = gates.waived_in(project, tree)
-        decision = gates.pass_or_block(project, gates.find_changes(project, files), via="gate", waived=waived)
+        decision = stricter.pass_or_block(project, files, via="gate", waived=waived)
         if deploy:
             decision = gates.with_fresh_way_back(project, decision)
     show(

@@ -14,7 +14,7 @@ from ics_guard import claim
 from ics_guard.errors import StoreError
 
 INCOMING = ".incoming"
-_OWN = frozenset({".gitignore", "README.txt"})
+_OWN = frozenset({"README.txt"})
 
 
 class LocalStore:
@@ -90,7 +90,7 @@ class LocalStore:
             found = sorted(
                 path.relative_to(self._root).as_posix()
                 for path in (folder.rglob("*") if folder.is_dir() else ())
-                if path.is_file() and INCOMING not in path.relative_to(self._root).parts
+                if path.is_file() and not _is_hidden(path.relative_to(self._root))
             )
         except OSError as error:
             raise _store_error(error, f"list {prefix}", self._root) from error
@@ -182,6 +182,11 @@ def _store_error(error: OSError, what: str, root: Path) -> StoreError:
             f"make it writable for this user (chmod u+rwx {root}), or set another `store` in ics-guard.toml",
         )
     return StoreError("store-failed", f"cannot {what} in the store {root}: {error}", "check the disk and try again")
+
+
+def _is_hidden(key: Path) -> bool:
+    """What is on its way in, and what a file manager left, is no object."""
+    return any(part.startswith(".") for part in key.parts)
 
 
 def _existing(path: Path) -> Path:

@@ -204,6 +204,15 @@ def test_holders_are_found_in_both_modes_and_named_without_secrets(tmp_path: Pat
             process.kill()
 
 
+def test_a_holder_that_opened_it_by_another_path_is_found(tmp_path: Path) -> None:
+    live = make_database(tmp_path / "live.db", wal=False)
+    other = tmp_path / "elsewhere" / "same.db"
+    other.parent.mkdir()
+    other.hardlink_to(live)
+    with child(HOLDER, other) as holder:
+        assert [found.pid for found in find_holders(live)] == [holder.pid]
+
+
 def test_raw_reads_in_a_child_keep_the_locks_of_this_process(tmp_path: Path) -> None:
     """The hazard: open(db).close() here would drop the lock, and the second writer would get in."""
     live = make_database(tmp_path / "live.db", wal=False)

@@ -39,6 +39,13 @@ def test_reading_makes_no_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "backups").exists()
 
 
+def test_what_a_file_manager_leaves_is_no_object(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "backups")
+    store.create("ledger/00000001.json", b"{}")
+    (tmp_path / "backups" / "ledger" / ".DS_Store").write_bytes(b"x")
+    assert list(store.keys("")) == ["ledger/00000001.json"]
+
+
 def test_what_a_killed_writer_leaves_is_removed_by_the_next_command(tmp_path: Path) -> None:
     program = """
 import sys, time

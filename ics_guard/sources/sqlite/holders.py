@@ -20,12 +20,14 @@ def find_holders(path: Path, ignore: Collection[int] = ()) -> tuple[Holder, ...]
 
     Processes of other users show only through locks that they hold at this moment, unless we are root.
     """
-    paths = {os.fspath(rawfile.companion(path, suffix)) for suffix in _SUFFIXES}
-    inodes = {state for name in paths if (state := _inode(name))}
+    files = [os.fspath(rawfile.companion(path, suffix)) for suffix in _SUFFIXES]
+    inodes = {state for name in files if (state := _inode(name))}
     pids = set(_lock_owners(inodes))
     for process in psutil.process_iter():
         try:
-            if any(file.path in paths for file in process.open_files()):
+            if any(
+                file.path in files or _inode(_opened(process.pid, file.fd)) in inodes for file in process.open_files()
+            ):
                 pids.add(process.pid)
         except (psutil.Error, OSError):
             continue
@@ -48,6 +50,11 @@ def _describe(pid: int) -> Holder:
         return Holder(pid, " ".join(words), datetime.fromtimestamp(process.create_time(), UTC))
     except (psutil.Error, OSError):
         return Holder(pid, "a process")
+
+
+def _opened(pid: int, descriptor: int) -> str:
+    """What a process has open, whatever path it was opened by: in a container it is another one."""
+    return f"/proc/{pid}/fd/{descriptor}"
 
 
 def _inode(name: str) -> str | None:
