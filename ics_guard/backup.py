@@ -135,21 +135,27 @@ def adopt(project: Project) -> None:
     Metadata without an image, older than an hour, is what an interrupted publication leaves: it is removed.
     """
     entries, faults = ledger.load(project.store)
-    entered = {entry.data["backup"]["id"] for entry in entries if entry.event == "backup"}
-    for key in () if faults else project.store.keys("sqlite/"):
-        if not key.endswith(".json"):
+    if faults:
+        return
+    known_backups = [backup for backup in ledger.backups(entries) if backup.files]
+    entered = {ledger.metadata_key(backup) for backup in known_backups}
+    images = {file.key for backup in known_backups for file in backup.files}
+    for key in project.store.keys("sqlite/"):
+        if not key.endswith(".json") or key in entered:
             continue
-        with project.store.open(key) as stream:
-            try:
+        try:
+            with project.store.open(key) as stream:
                 backup = ledger.decode_backup(json.loads(stream.read()))
-            except (ValueError, LedgerError):
-                continue  # not ours, or damaged: `ledger verify` tells of a known backup's, and no way back rests on it
-        if backup.id in entered or not backup.files:
-            continue
+        except (ValueError, LedgerError):
+            continue  # not ours, or damaged: `ledger verify` tells of a known backup's, and no way back rests on it
+        age = utc_now() - backup.imaged_at
         if ledger.files_present(project.store, backup):
-            if backup.env == project.environment.name and utc_now() - backup.imaged_at > _ORPHAN_AGE / 60:
+            if backup.env == project.environment.name and age > _ORPHAN_AGE / 60:
                 project.record("backup", backup.source, {"backup": ledger.encode_backup(backup), "adopted": True})
-        elif utc_now() - backup.imaged_at > _ORPHAN_AGE:
+        elif age > _ORPHAN_AGE:
+            for file in backup.files:
+                if file.key not in images and file.key.startswith("sqlite/"):  # whatever the metadata says
+                    project.store.delete(file.key)
             project.store.delete(key)
 
 

@@ -174,6 +174,11 @@ def decode_backup(data: Any) -> Backup:
         ) from error
 
 
+def backups(entries: Iterable[Entry]) -> tuple[Backup, ...]:
+    """Given the ledger, return every backup ever entered, oldest first. Raise `LedgerError` if one is not readable."""
+    return tuple(decode_backup(entry.data["backup"]) for entry in entries if entry.event == "backup")
+
+
 def records(entries: Iterable[Entry], store: Store | None) -> tuple[BackupRecord, ...]:
     """Given the ledger, return its backups, newest first, each with its newest drill.
 

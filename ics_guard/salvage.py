@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 
 from ics_guard import ledger
 from ics_guard.compression import pack
 from ics_guard.config import Source
-from ics_guard.model import Backup, BackupKind, StoredFile
+from ics_guard.model import Backup, BackupKind, Incoming, StoredFile
 from ics_guard.project import TOOL, Project, utc_now
 from ics_guard.sources.sqlite import rawfile
 
@@ -24,14 +26,27 @@ def salvage(project: Project, source: Source, path: Path) -> Backup:
     at = utc_now()
     name = f"{path.resolve().stem}.salvage_{at:%Y%m%d_%H%M%S_%f}"
     project.progress.start(f"keeping a salvage of {source.name}")
-    with project.scratch() as scratch:
-        files = tuple(
-            _store(project, f"sqlite/{name}.db{suffix}.zst", role, scratch / role)
+    with project.scratch() as scratch, ExitStack() as arriving:
+        packed = [
+            _pack(project, arriving, f"sqlite/{name}.db{suffix}.zst", role, scratch / role)
             for role, suffix in SUFFIX_OF_ROLE.items()
             if rawfile.copy_elsewhere(rawfile.companion(path, suffix), scratch / role)
-        )
+        ]
+        kept = _describe(project, source, path, name, at, tuple(file for file, _ in packed))
+        if packed:  # the metadata first, so that bytes never stand in the store without a word of what they are
+            document = json.dumps(ledger.encode_backup(kept), indent=1, sort_keys=True).encode()
+            project.store.create(ledger.metadata_key(kept), document)
+        for _, incoming in packed:
+            incoming.publish()
+    project.record("backup", source.name, {"backup": ledger.encode_backup(kept)})
+    return kept
+
+
+def _describe(
+    project: Project, source: Source, path: Path, name: str, at: datetime, files: tuple[StoredFile, ...]
+) -> Backup:
     commit, describe = project.commit
-    kept = Backup(
+    return Backup(
         id=name,
         set="",
         source=source.name,
@@ -48,14 +63,13 @@ def salvage(project: Project, source: Source, path: Path) -> Backup:
         seconds=round((utc_now() - at).total_seconds(), 3),
         tool=TOOL,
     )
-    if files:
-        project.store.create(ledger.metadata_key(kept), json.dumps(ledger.encode_backup(kept), indent=1).encode())
-    project.record("backup", source.name, {"backup": ledger.encode_backup(kept)})
-    return kept
 
 
-def _store(project: Project, key: str, role: str, file: Path) -> StoredFile:
-    with project.store.writing(key) as incoming, file.open("rb") as stream:
+def _pack(project: Project, arriving: ExitStack, key: str, role: str, file: Path) -> tuple[StoredFile, Incoming]:
+    incoming = arriving.enter_context(project.store.writing(key))
+    with file.open("rb") as stream:
         packed = pack(stream, incoming.stream, project.progress.advance)
-        incoming.publish()
-    return StoredFile(key, role, packed.stored_sha256, packed.stored_bytes, packed.content_sha256, packed.content_bytes)
+    stored = StoredFile(
+        key, role, packed.stored_sha256, packed.stored_bytes, packed.content_sha256, packed.content_bytes
+    )
+    return stored, incoming

@@ -437,3 +437,18 @@ def test_a_schema_in_another_encoding_is_backed_up(root: Path) -> None:
         " WHERE name = 'old'",
     )
     assert take(root)[1].verified_at
+
+
+def test_what_an_interrupted_publication_left_is_removed_after_an_hour(root: Path) -> None:
+    project, record, _ = take(root)
+    sidecar = stored_file(project, record).with_name(f"{record.backup.id}.db.zst.json")
+    document = json.loads(sidecar.read_text())
+    half = {**document["files"][0], "key": "sqlite/half.db.zst"}
+    lost = {**half, "key": "sqlite/half.db-wal.zst"}
+    files = [half, lost, document["files"][0], {**half, "key": "ledger/00000001.json"}]
+    orphan = {**document, "id": "half", "files": files, "imaged_at": "2026-01-01T00:00:00Z"}
+    sidecar.with_name("half.db.zst").write_bytes(b"half")
+    sidecar.with_name("half.db.zst.json").write_text(json.dumps(orphan))
+    adopt(project)
+    assert {path.name for path in sidecar.parent.iterdir()} == {f"{record.backup.id}.db.zst", sidecar.name}
+    assert len(ledger.read(project.store)) == 2

@@ -156,7 +156,9 @@ def _status_text(project: Project, found: tuple[standing.SourceStatus, ...]) -> 
             )
         if source.safety_copies:
             table.add_row("  also kept", f"safety copies and salvages of earlier restores: {source.safety_copies}")
-        table.add_row("  second place", "none: what this disk loses is lost")
+        mirror = project.environment.mirror
+        unused = f"{mirror} is configured, and this version does not copy there yet" if mirror else "none"
+        table.add_row("  second place", f"{texts.printable(unused)}: what this disk loses is lost")
         parts.append(table)
         for reason in source.reasons:  # not in the table, which would fold a command that is to be copied
             parts += texts.reason_lines(reason)
