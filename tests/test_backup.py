@@ -452,3 +452,11 @@ def test_what_an_interrupted_publication_left_is_removed_after_an_hour(root: Pat
     adopt(project)
     assert {path.name for path in sidecar.parent.iterdir()} == {f"{record.backup.id}.db.zst", sidecar.name}
     assert len(ledger.read(project.store)) == 2
+
+
+def test_another_image_in_a_stored_file_that_is_as_recorded_fails_the_drill(root: Path) -> None:
+    """Whoever rewrites store and metadata together still has to find an image with the hash of the one imaged."""
+    project, record, _ = take(root)
+    file = replace(record.backup.image, content_sha256="0" * 64)
+    result = drill(project, replace(record, backup=replace(record.backup, files=(file,))))
+    assert [(check.name, check.ok) for check in result.checks] == [("stored", False)]
