@@ -8,6 +8,7 @@ the ledger comes last, and `adopt` enters what a kill left between the two.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shlex
 import shutil
@@ -323,10 +324,11 @@ def _diagnose(project: Project, source: Source, path: Path, findings: str, *, wa
             f"ics-guard restore latest --source {source.name}   (a salvage of the damaged files is kept)",
         )
     usage = shutil.disk_usage(project.repository.common_dir)
+    permitted = "may" if os.access(project.store.location, os.W_OK) else "may not"
     return BackupError(
         "drill-failed",
         f"the backup of {source.name} failed its drill twice: {findings}. Disk: {usage.free / 2**20:.0f} MiB free in "
-        f"{project.repository.common_dir}; store: {project.store.location}",
+        f"{project.repository.common_dir}; this user {permitted} write to {project.store.location}",
         "check that disk (dmesg, smartctl), then run `ics-guard backup` again; do not migrate before it passes",
     )
 

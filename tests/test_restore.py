@@ -14,12 +14,11 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from ics_guard import ledger
-from ics_guard.errors import RestoreError, RevertError, StoreError, UsageError
+from ics_guard.errors import RestoreError, RevertError, UsageError
 from ics_guard.model import BackupKind, BackupRecord
 from ics_guard.plan import choose, make_plan
 from ics_guard.project import Project, open_project
@@ -40,6 +39,7 @@ from tests.support import (
     leave_hot_journal,
     make_database,
     make_repository,
+    on_a_disk,
     query,
 )
 from tests.support import (
@@ -573,24 +573,26 @@ def test_a_log_that_is_not_utf8_is_kept_byte_for_byte(site: Site) -> None:
     assert (site.root / "SESSIONS.md").read_bytes().endswith(b"\n\ncaf\xe9\n")
 
 
-def test_a_restore_that_cannot_be_written_down_is_still_called_done(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise StoreError("store-full", "the store is full")
+def test_a_restore_that_cannot_be_written_down_is_still_called_done(tmp_path: Path) -> None:
+    """The last smoke check makes the store unwritable: the data is restored, and saying otherwise would be a lie."""
+    spoil = "rm -rf backups/.incoming && touch backups/.incoming"
+    site = Site(tmp_path / "repo", config=CONFIG + f'smoke = [{{ run = "{spoil}" }}]\n')
+    done = ics_guard(site.root, "restore", "latest", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "could not be written down" in done.stderr
+    assert dump(site.live) == site.backed_up
 
-    monkeypatch.setattr("ics_guard.restore._write_down", full)
-    assert site.restore().outcome == "restored"
 
-
-def test_too_little_room_beside_the_database_is_told_before_anything_is_touched(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ics_guard.sources.sqlite.putback.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(RestoreError) as caught:
-        site.restore()
-    assert caught.value.code == "target-full"
-    assert dump(site.live) == site.changed
+def test_too_little_room_beside_the_database_is_told_before_anything_is_touched(site: Site, tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    shutil.move(site.root / "data", saved)
+    size = sum(path.stat().st_size for path in saved.iterdir()) // 1024 + 64
+    restore = f"{sys.executable} -P -m ics_guard restore latest --yes"
+    script = f"cp {saved}/* data/ && {restore}; code=$?; cp data/* {saved}/; exit $code"
+    done = on_a_disk(site.root / "data", f"size={size}k", "sh", "-c", script)
+    assert done.returncode == 4, done.stderr
+    assert "the restore needs about" in done.stderr
+    assert dump(saved / "app.db") == site.changed
 
 
 def test_a_safety_copy_of_a_tracked_database_is_a_drilled_one(site: Site) -> None:
