@@ -29,6 +29,8 @@ def guard(context: Any, *, scratch: Iterable[str] = ()) -> None:
     Raise `alembic.util.CommandError` when the migration must not run.
     """
     environment = context._proxy
+    if getattr(environment, "_migration_context", None) is not None:
+        raise CommandError("ics-guard: guard(context) comes too late; put it above context.configure() in env.py")
     options = environment.context_opts
     if "fn" not in options:
         raise CommandError("ics-guard: this version of Alembic hides what it is about to do; please report it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from ics_guard.backup import adopt, lost_ledger, records_of, refuse_tracked, tak
 from ics_guard.config import Source
 from ics_guard.detect import detect, unread
 from ics_guard.detect.alembic import Revision, read_revision
+from ics_guard.detect.rules import RULES
 from ics_guard.errors import ConfigError, IcsGuardError, LedgerError, SourceError, StoreError
 from ics_guard.git import FileChange
 from ics_guard.model import BackupKind, BackupRecord, Change, Decision, Kind, Reason, Situation
@@ -22,6 +24,7 @@ from ics_guard.project import Project, utc_now
 from ics_guard.report.documents import gate_document
 from ics_guard.sources.sqlite import rawfile
 from ics_guard.sources.sqlite.facts import read_live_objects
+from ics_guard.sources.sqlite.holders import find_holders, in_words
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Findings:
 
 def find_changes(project: Project, files: Iterable[FileChange]) -> Findings:
     """Given the files of a diff, return their schema-impacting changes, severities by policy, sources attached."""
+    _refuse_unknown_rules(project)
     watch = project.config.watch
     relevant = [
         file for file in files if watch.kind_of(file.path) or (file.previous_path and watch.kind_of(file.previous_path))
@@ -54,6 +58,15 @@ def find_changes(project: Project, files: Iterable[FileChange]) -> Findings:
         (change.path, change.digest): replace(change, sources=_guarding(project, change.path)) for change in ruled
     }
     return Findings(tuple(sourced.values()), revisions)
+
+
+def _refuse_unknown_rules(project: Project) -> None:
+    for name in project.environment.policy.rules:
+        if name not in RULES:
+            near = difflib.get_close_matches(name, RULES, 1, 0.0)
+            raise ConfigError(
+                "unknown-rule", f"there is no rule {name!r} for [policy.rules]", f"did you mean {near[0]}?"
+            )
 
 
 def judge(project: Project, findings: Findings, waived: frozenset[str] = frozenset()) -> Decision:
@@ -164,12 +177,20 @@ def _situation(project: Project, source: Source, findings: Findings, records: tu
         mine = records_of(project, source, records)
         situation = replace(situation, path=path, records=mine, seen=situation.seen or bool(mine))
         if not path.exists() and not path.is_symlink():
-            return situation
+            return replace(situation, problem=moved(source, path, memory))
         rawfile.read_header(path)
         refuse_tracked(project, path)
         return replace(situation, exists=True, **_look(project, path, findings, mine))
     except (SourceError, ConfigError) as error:
         return replace(situation, exists=True, problem=Reason(error.code, source.name, error.message, error.fix))
+
+
+def moved(source: Source, path: Path, memory: known.KnownSource | None) -> Reason | None:
+    """Given a source without data, return what is wrong if its data still is where this clone last saw it."""
+    if memory is None or not memory.path or not memory.seen_at or not Path(memory.path).exists():
+        return None
+    said = f"{source.name} is at {memory.path}, and ics-guard.toml says {path}, where there is nothing"
+    return Reason("path-changed", source.name, said, f"set `path` of {source.name} back in ics-guard.toml, or move it")
 
 
 def _look(project: Project, path: Path, findings: Findings, records: tuple[BackupRecord, ...]) -> dict[str, Any]:
@@ -180,11 +201,14 @@ def _look(project: Project, path: Path, findings: Findings, records: tuple[Backu
         return {"unchanged": frozenset()}  # the schema is only certain after the rollback that a backup makes
     try:
         heads, objects = read_live_objects(path)
+    except (apsw.BusyError, apsw.LockedError) as error:
+        said = f"{path} is kept locked by {in_words(find_holders(path))}, so it cannot be asked what it holds"
+        raise SourceError("source-locked", said, "let it finish or stop it, then try again") from error
     except apsw.Error as error:
         raise SourceError(
             "source-unreadable",
             f"SQLite cannot read {path}: {error}",
-            "run `ics-guard restore latest`, or stop the process that keeps it locked",
+            "if it is damaged: ics-guard restore latest",
         ) from error
     graph = {**revision_graph(project), **findings.revisions}
     ever = ever_present(records)

@@ -13,6 +13,7 @@ from pathlib import Path
 import apsw
 import psutil
 
+from ics_guard import known
 from ics_guard.backup import back_up
 from ics_guard.config import Source
 from ics_guard.errors import CommandError, IcsGuardError, RestoreError, RevertError, UsageError
@@ -48,9 +49,7 @@ def run_guarded(project: Project, command: list[str]) -> tuple[BackupRecord, ...
     present = tuple(source for source in sources if project.source_path(source).exists())
     for source in sources:
         if source not in present:
-            project.progress.note(
-                f"{source.name}: no database at {project.source_path(source)} yet, so nothing to keep"
-            )
+            project.progress.note(_absent(project, source))
     before = tuple(result.record for result in back_up(project, present))
     paths = {source.name: project.source_path(source) for source in present}
     watch = _Watch({name: held for name, path in paths.items() if (held := _held(path, set()))})
@@ -169,3 +168,14 @@ def _put_back(
         except RestoreError as error:
             raise RevertError(error.code, f"{failure}, and {error.message}", command) from error
     return kept
+
+
+def _absent(project: Project, source: Source) -> str:
+    """Data that was here and is gone cannot get any worse by the command, but nobody may overlook it."""
+    path = project.source_path(source)
+    memory = known.load(project.repository.common_dir).source(project.environment.name, source.name)
+    if memory and memory.seen_at:
+        return (
+            f"{source.name} was at {path} and is GONE; to have it back: ics-guard restore latest --source {source.name}"
+        )
+    return f"{source.name}: no database at {path} yet, so nothing to keep"

@@ -21,7 +21,8 @@ _ELSEWHERE = frozenset({"framework", "hooks-managed"})
 
 @dataclass(frozen=True)
 class Initialised:
-    """What init found and did. `written`: the configuration is new; `empty`: sources without data here.
+    """What init found and did. `written`: the configuration is new; `empty`: sources without data here,
+    `lost`: those whose data this clone has seen and that is gone.
 
     `hooks_advice` says what a person must do for the hooks to be run, where somebody else writes them.
     """
@@ -33,6 +34,7 @@ class Initialised:
     hooks_advice: str
     backups: tuple[BackupResult, ...]
     empty: tuple[str, ...]
+    lost: tuple[str, ...]
 
 
 def initialise(repository: Repository, progress: Progress, agree: Callable[[Proposal], Proposal]) -> Initialised:
@@ -56,9 +58,9 @@ def initialise(repository: Repository, progress: Progress, agree: Callable[[Prop
         known.forget_head(repository.common_dir, project.environment.name)
         progress.note("the ledger that this clone knew is gone; a new one begins")
     hooks, advice = _hooks(project)
-    present, empty = _declare(project)
+    present, empty, lost = _declare(project)
     backups = back_up(project, project.select(present)) if present else ()
-    return Initialised(path, written, questions, hooks, advice, backups, tuple(empty))
+    return Initialised(path, written, questions, hooks, advice, backups, tuple(empty), tuple(lost))
 
 
 def _hooks(project: Project) -> tuple[Installation, str]:
@@ -71,17 +73,20 @@ def _hooks(project: Project) -> tuple[Installation, str]:
         return standing, f"{error.message}\n{error.fix}" if standing.missing else ""
 
 
-def _declare(project: Project) -> tuple[list[str], list[str]]:
+def _declare(project: Project) -> tuple[list[str], list[str], list[str]]:
     """Tell the sources that have data from those that have none here, and remember the latter as such."""
-    present, empty = [], []
+    present: list[str] = []
+    empty: list[str] = []
+    lost: list[str] = []
     for source in project.environment.sources.values():
         if source.kind != "sqlite":
             continue
+        memory = known.load(project.repository.common_dir).source(project.environment.name, source.name)
         if project.source_path(source).exists():
             present.append(source.name)
+        elif memory and memory.seen_at:
+            lost.append(source.name)
         else:
-            memory = known.load(project.repository.common_dir).source(project.environment.name, source.name)
-            if memory is None or not memory.seen_at:
-                known.declare_empty(project.repository.common_dir, project.environment.name, source.name)
+            known.declare_empty(project.repository.common_dir, project.environment.name, source.name)
             empty.append(source.name)
-    return present, empty
+    return present, empty, lost

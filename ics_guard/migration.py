@@ -8,12 +8,12 @@ from pathlib import Path
 
 import apsw
 
-from ics_guard import config, gate, git
+from ics_guard import config, gate, git, known
 from ics_guard import project as projects
 from ics_guard.backup import BackupResult, back_up
 from ics_guard.config import Source
 from ics_guard.errors import BackupError, IcsGuardError, LedgerError, StoreError, UsageError
-from ics_guard.model import Progress
+from ics_guard.model import Progress, Silence
 from ics_guard.project import Project
 from ics_guard.sources.sqlite.facts import read_live_objects
 
@@ -34,6 +34,14 @@ def protect(request: Request, progress: Progress) -> BackupResult | None:
     """
     database = Path(request.database)
     if _is_blank(database):
+        with suppress(IcsGuardError):  # a blank database may be anybody's: nothing is asked of it
+            project, source = _answering(Path(request.folder), database, Silence())
+            memory = known.load(project.repository.common_dir).source(project.environment.name, source.name)
+            if memory and memory.seen_at:
+                progress.note(
+                    f"{source.name} held data when it was last seen, and {database} is empty now; "
+                    f"to have it back: ics-guard restore latest --source {source.name}"
+                )
         return None
     project, source = _answering(Path(request.folder), database, progress)
     try:

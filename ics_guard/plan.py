@@ -66,6 +66,9 @@ def choose(
                 f"there is no backup {which!r} in environment {environment.name!r}",
                 "`ics-guard ledger list` shows all of them",
             )
+        if not record.backup.files:
+            said = f"{which} only records that there was no database then; there is nothing in it to restore"
+            raise UsageError("absent", said, "to be without one again, remove the file yourself")
         return environment.sources[record.backup.source], record, "named"
     source = _only_source(project, source_name)
     fitting = [

@@ -126,7 +126,9 @@ def open_for_hook(start: Path, progress: Progress) -> Project:
     except ConfigError as error:
         if error.code != "config-missing" or not remembered.exists():
             raise
-        progress.note(f"there is no {config.NAME} on this branch; what this clone knew last holds")
+        progress.note(
+            f"there is no {config.NAME} on this branch; what this clone knew last holds (or: git restore {config.NAME})"
+        )
         settings = config.load(repository.root, remembered.read_text(encoding="utf-8"))
     else:
         known.keep(remembered, (repository.root / config.NAME).read_bytes())

@@ -11,6 +11,7 @@ from ics_guard import known, ledger, policy
 from ics_guard.backup import records_of, refuse_tracked
 from ics_guard.config import Source
 from ics_guard.errors import IcsGuardError
+from ics_guard.gate import moved
 from ics_guard.model import BackupKind, BackupRecord, Reason, Situation
 from ics_guard.project import Project, utc_now
 from ics_guard.sources.sqlite import rawfile
@@ -64,6 +65,8 @@ def _status(
             print_now = rawfile.fingerprint(path)
             unchanged = frozenset(r.backup.id for r in records if print_now and r.backup.fingerprint == print_now)
             refuse_tracked(project, path)
+        elif elsewhere := moved(source, path, memory):
+            problem = elsewhere
         elif memory and memory.declared_empty and not memory.seen_at:
             problem = Reason("no-data", name, "init recorded that there is no data here", "ics-guard init")
         elif records or (memory and memory.seen_at):

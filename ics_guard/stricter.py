@@ -22,7 +22,15 @@ def pass_or_block(
     if before is None:
         return decision
     earlier = gate.pass_or_block(before, gate.find_changes(before, listed), via=via, waived=waived)
-    return decision if earlier.allowed else _blocked_by(decision, earlier)
+    return _blocked_by(decision, earlier) if _is_about_the_gate(earlier) else decision
+
+
+_ABOUT_PLACES = frozenset({"source-lost", "never-seen", "path-changed", "no-data"})
+"""A place that was wrong before is what the diff may be mending; it says nothing about what the gate asked for."""
+
+
+def _is_about_the_gate(earlier: Decision) -> bool:
+    return any(reason.blocking and reason.code not in _ABOUT_PLACES for reason in earlier.reasons)
 
 
 def _configured_before(project: Project, files: list[FileChange]) -> Project | None:

@@ -217,6 +217,38 @@ def test_a_tracked_database_is_refused(root: Path) -> None:
     assert codes(gate(root)[1]) == ["source-tracked"]
 
 
+def test_a_mistyped_path_is_not_called_a_loss(root: Path) -> None:
+    assert ics_guard(root, "backup").returncode == 0
+    (root / "ics-guard.toml").write_text(SQL_CONFIG.replace("data/app.db", "data/ap.db"))
+    stage_sql(root)
+    code, document = gate(root)
+    assert (code, codes(document)[0]) == (1, "path-changed")
+    git(root, "commit", "-qm", "mistyped", "--no-verify")
+    (root / "ics-guard.toml").write_text(SQL_CONFIG)
+    (root / "migrations" / "0003.sql").write_text("CREATE TABLE more (x);\n")
+    git(root, "add", "-A")
+    assert gate(root)[0] == 0, "the commit that mends the path is not held by the path it mends"
+
+
+def test_a_locked_database_is_no_reason_to_restore(strict: Path) -> None:
+    execute(strict / "data" / "app.db", "PRAGMA journal_mode=DELETE")
+    stage_sql(strict)
+    with child(HOLDER, strict / "data" / "app.db") as holder:
+        ask(holder, "BEGIN EXCLUSIVE")
+        code, document = gate(strict)
+        assert (code, codes(document)) == (1, ["source-locked"])
+        assert str(holder.pid) in str(document)
+        assert "restore" not in str(document)
+
+
+def test_an_unknown_rule_is_an_error_that_names_the_nearest(tmp_path: Path) -> None:
+    root = make_repository(tmp_path / "repo", config=SQL_CONFIG + '[policy.rules]\n"sql.drop_colum" = "notice"\n')
+    stage_sql(root)
+    done = ics_guard(root, "gate")
+    assert done.returncode == 2
+    assert "sql.drop_column" in done.stderr
+
+
 def test_a_linked_worktree_shares_data_and_store(root: Path, tmp_path: Path) -> None:
     assert ics_guard(root, "backup").returncode == 0
     linked = tmp_path / "linked"
@@ -351,12 +383,13 @@ def test_a_destructive_migration_applied_without_a_way_back_is_held_until_waived
 def test_a_waiver_is_void_for_another_change_another_environment_and_after_its_time(project: Path) -> None:
     write_revision(project, "0003", DROP_COLUMN)
     apply_without_guard(project)
-    assert ics_guard(project, "waive", "--reason", "old", "--until", "2020-01-01").returncode == 0
-    git(project, "add", ".ics-guard")
-    assert gate(project)[0] == 1
+    assert ics_guard(project, "waive", "--reason", "old", "--until", "2020-01-01").returncode == 2
+    assert ics_guard(project, "waive", "--reason", "old", "--until", "2120-01-01").returncode == 0
     (path,) = (project / ".ics-guard" / "evidence").iterdir()
     document = json.loads(path.read_text())
-    document["until"] = None
+    path.write_text(json.dumps({**document, "until": "2020-01-01T00:00:00Z"}))
+    git(project, "add", ".ics-guard")
+    assert gate(project)[0] == 1
     path.write_text(json.dumps({**document, "env": "prod"}))
     git(project, "add", ".ics-guard")
     assert gate(project)[0] == 1

@@ -217,6 +217,15 @@ def test_the_guard_works_from_another_folder_and_through_the_api(project: Path, 
     assert "the way back before 1 migration is podcast_" in done.stderr
 
 
+def test_a_guard_that_comes_too_late_fails_loudly(project: Path) -> None:
+    env = project / "migrations" / "env.py"
+    text = env.read_text().replace("guard(context)\n", "")
+    env.write_text(text + "\nguard(context)\n")
+    done = alembic(project, "upgrade", "head")
+    assert done.returncode != 0
+    assert "too late" in done.stderr + done.stdout
+
+
 def test_the_ledger_says_what_alembic_was_about_to_do(project: Path) -> None:
     write_revision(project, "0003", ADD_COLUMN)
     alembic(project, "upgrade", "head")

@@ -51,6 +51,6 @@ def version(
 def parse_moment(text: str) -> datetime:
     """Given a date or time as a person types it (ISO; local time without a zone), return the moment in UTC."""
     try:
-        return datetime.fromisoformat(text).astimezone(UTC)
+        return datetime.fromisoformat(text.replace(" UTC", "+00:00")).astimezone(UTC)
     except ValueError as error:
         raise UsageError("bad-time", f"{text!r} is no time", 'write it like "2026-11-20 14:00"') from error

@@ -96,6 +96,9 @@ def waive(
     """Accept, in writing and for exactly these changes, that there is no way back. Commit the file it writes."""
     if not reason.strip():
         raise UsageError("no-reason", "a waiver needs a reason", 'ics-guard waive --reason "why this may be lost"')
+    until_moment = parse_moment(until) if until else None
+    if until_moment and until_moment <= utc_now():
+        raise UsageError("past", f"{until} is over already: the waiver would be void", "name a later --until")
     project = here(env)
     files, _ = _files(project, staged, span, "", "")
     changes = [c for c in gates.find_changes(project, files).changes if c.severity is not Severity.NOTICE]
@@ -107,7 +110,7 @@ def waive(
         author=project.operator,
         reason=reason,
         at=utc_now(),
-        until=parse_moment(until) if until else None,
+        until=until_moment,
     )
     path = evidence.write(project.repository.root, document)
     project.record("waive", "", {"reason": reason, "changes": document["changes"], "until": document["until"]})

@@ -29,7 +29,8 @@ def list_entries(
     """All entries in order."""
     entries = [entry for entry in ledger.read(here(env).store) if not event or entry.event == event]
     data = {"entries": [documents.entry_document(entry) for entry in entries]}
-    show(texts.entries_text(entries), data, as_json=as_json)
+    nothing = Text(f"There is no entry of the kind {event!r}.")
+    show(texts.entries_text(entries) if entries or not event else nothing, data, as_json=as_json)
 
 
 @ledger_app.command("show")

@@ -24,7 +24,14 @@ from ics_guard.words import moment
 @app.command(rich_help_panel=RETURN)
 def restore(
     which: Annotated[str, typer.Argument(metavar="[BACKUP|latest]", help="A backup's id, or latest.")] = "latest",
-    at: Annotated[str, typer.Option("--at", metavar="WHEN", help="The newest from before this moment.")] = "",
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at",
+            metavar="WHEN",
+            help="The newest from before then; local time without a zone.",
+        ),
+    ] = "",
     revision: Annotated[str, typer.Option("--revision", metavar="R", help="The newest at this Alembic revision.")] = "",
     source: Annotated[str, typer.Option("--source", metavar="S", help="Which database, where there are several.")] = "",
     into: Annotated[
@@ -122,7 +129,7 @@ def _outcome_text(plan: Plan, outcome: restores.Outcome, checked_out: str) -> Re
         Text.assemble(("restored ", "bold green"), f"{outcome.backup.id} to {plan.path} in {outcome.seconds:.1f} s"),
         texts.checks_text(outcome.checks),
     ]
-    if outcome.safety:
+    if outcome.safety and outcome.safety.files:
         parts.append(Text(f"  what was there before is kept: ics-guard restore {outcome.safety.id}"))
     if plan.backup.commit not in ("", checked_out):
         parts.append(Text(f"  the commit checked out when it was taken: git switch --detach {plan.backup.commit[:12]}"))

@@ -45,6 +45,7 @@ def init(yes: YesOption = False, as_json: JsonOption = False) -> None:
         "hooks": list(done.hooks.hooks),
         "hooks_advice": done.hooks_advice,
         "empty": list(done.empty),
+        "lost": list(done.lost),
         "backups": [
             documents.backup_document(r.record, r.record.backup.image.key, reused=r.reused) for r in done.backups
         ],
@@ -85,6 +86,7 @@ def _init_text(done: initialising.Initialised, *, committed: bool) -> Renderable
     if done.hooks_advice:
         lines.append(Text(done.hooks_advice, "yellow"))
     lines += [Text(f"no data here yet: {name} (remembered; commits pass until there is some)") for name in done.empty]
+    lines += [Text(f"{name} was here and is GONE: ics-guard restore --source {name}", "red") for name in done.lost]
     lines.append(texts.backups_text((r.record, r.record.backup.image.key, r.reused) for r in done.backups))
     lines += [Text(f"? {question}", "yellow") for question in done.questions]
     if not committed:

@@ -44,7 +44,7 @@ def changes_text(changes: Sequence[Change], *, most: int = 0) -> RenderableType:
         line = Text("  ")
         line.append(f"{change.severity:<11}", _STYLES[change.severity])
         line.append(f" {change.operation} {printable(change.object)}".rstrip())
-        line.append(f"  {printable(change.path)}:{change.line}", "dim")
+        line.append(f"  {printable(change.path)}:{change.line}  {change.rule}", "dim")
         lines.append(line)
     if len(ordered) > len(shown):
         lines.append(Text(f"  … and {len(ordered) - len(shown)} more: ics-guard check --staged", "dim"))

@@ -67,7 +67,7 @@ class LocalStore:
             raise StoreError(
                 "object-missing",
                 f"{path} is not in the store",
-                "look for it in a mirror or the trash of this disk; `ics-guard ledger list` shows the other backups",
+                "bring it back from a copy of the store; `ics-guard ledger list` shows the other backups",
             ) from error
         except OSError as error:
             raise _store_error(error, f"read {key}", self._root) from error
