@@ -57,7 +57,7 @@ def read(store: Store) -> tuple[Entry, ...]:
         raise LedgerError(
             "ledger-broken",
             f"the ledger in {store.location} is not what was written, first at entry {first.seq}: {first.message}",
-            "see `ics-guard ledger verify`; bring the entries back from a copy, or begin anew: move the folder `ledger` "
+            "see `ics-guard ledger verify`; bring the entries back from a copy; or begin anew: move the folder ledger "
             "out of the store, then: ics-guard init && ics-guard backup && ics-guard drill --all",
         )
     return entries
