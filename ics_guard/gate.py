@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ics_guard.detect import detect, unread
 from ics_guard.detect.alembic import Revision, read_revision
 from ics_guard.detect.rules import RULES
 from ics_guard.errors import ConfigError, IcsGuardError, LedgerError, SourceError, StoreError
-from ics_guard.git import FileChange
+from ics_guard.git import Diff, FileChange
 from ics_guard.model import BackupKind, BackupRecord, Change, Decision, Kind, Reason, Situation
 from ics_guard.project import Project, utc_now
 from ics_guard.report.documents import gate_document
@@ -35,12 +35,14 @@ class Findings:
     revisions: Mapping[str, Revision]
 
 
-def find_changes(project: Project, files: Iterable[FileChange]) -> Findings:
-    """Given the files of a diff, return their schema-impacting changes, severities by policy, sources attached."""
+def find_changes(project: Project, *diffs: Diff) -> Findings:
+    """Given diffs, return their schema-impacting changes, severities by policy, sources attached."""
     _refuse_unknown_rules(project)
     watch = project.config.watch
     relevant = [
-        file for file in files if watch.kind_of(file.path) or (file.previous_path and watch.kind_of(file.previous_path))
+        file
+        for file in dict.fromkeys(file for diff in diffs for file in diff.files)
+        if watch.kind_of(file.path) or (file.previous_path and watch.kind_of(file.previous_path))
     ]
     blobs = git.read_blobs(project.repository, {oid for file in relevant for oid in (file.before, file.after) if oid})
     changes: list[Change] = []
@@ -131,9 +133,10 @@ def fresh_way_back(project: Project, source: Source) -> tuple[BackupRecord | Non
     return (None if unmet else record), unmet
 
 
-def waived_in(project: Project, tree: str | None) -> frozenset[str]:
-    """Given a commit (None: the index), return the digests of changes that its valid waivers answer for."""
-    documents = git.read_folder(project.repository, evidence.FOLDER, tree)
+def waived_in(project: Project, *diffs: Diff) -> frozenset[str]:
+    """Given diffs, return the digests of changes that valid waivers at their heads answer for."""
+    heads = dict.fromkeys(diff.head for diff in diffs)
+    documents = [one for head in heads for one in git.read_folder(project.repository, evidence.FOLDER, head)]
     return evidence.waived(documents, project.environment.name, utc_now())
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ics_guard import config, gate, git
 from ics_guard.errors import ConfigError
-from ics_guard.git import FileChange
+from ics_guard.git import Diff
 from ics_guard.model import Decision
 from ics_guard.project import Project, in_environment
 
 
-def pass_or_block(
-    project: Project, files: Iterable[FileChange], *, via: str, waived: frozenset[str] = frozenset()
-) -> Decision:
-    """Given the files of a diff, return the decision, written down: the stricter of both configurations' decisions."""
-    listed = list(files)
-    decision = gate.pass_or_block(project, gate.find_changes(project, listed), via=via, waived=waived)
-    before = _configured_before(project, listed)
+def pass_or_block(project: Project, diffs: Sequence[Diff], *, via: str) -> Decision:
+    """Given diffs, return the decision on all of them, written down: the stricter of both configurations' decisions."""
+    waived = gate.waived_in(project, *diffs)
+    decision = gate.pass_or_block(project, gate.find_changes(project, *diffs), via=via, waived=waived)
+    before = _configured_before(project, diffs)
     if before is None:
         return decision
-    earlier = gate.pass_or_block(before, gate.find_changes(before, listed), via=via, waived=waived)
+    earlier = gate.pass_or_block(before, gate.find_changes(before, *diffs), via=via, waived=waived)
     return _blocked_by(decision, earlier) if _is_about_the_gate(earlier) else decision
 
 
@@ -33,8 +31,9 @@ def _is_about_the_gate(earlier: Decision) -> bool:
     return any(reason.blocking and reason.code not in _ABOUT_PLACES for reason in earlier.reasons)
 
 
-def _configured_before(project: Project, files: list[FileChange]) -> Project | None:
+def _configured_before(project: Project, diffs: Sequence[Diff]) -> Project | None:
     """The project by the configuration that the diff replaces, None where there was none that could be used."""
+    files = [file for diff in diffs for file in diff.files]
     old = next((file.before for file in files if config.NAME in (file.path, file.previous_path) and file.before), None)
     if old is None:
         return None

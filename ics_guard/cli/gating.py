@@ -50,8 +50,8 @@ def check(
     if form not in ("text", "json"):
         raise UsageError("bad-format", f"--format {form} is not known", "use --format text or --format json")
     project = here(env)
-    files, _ = _files(project, staged, span, from_ref, to_ref, every=every)
-    changes = gates.find_changes(project, files).changes
+    diff = _diff(project, staged, span, from_ref, to_ref, every=every)
+    changes = gates.find_changes(project, diff).changes
     show(texts.check_text(changes), documents.check_document(changes), as_json=as_json or form == "json")
     if exit_code and any(change.severity is not Severity.NOTICE for change in changes):
         raise typer.Exit(1)
@@ -70,9 +70,8 @@ def gate(
     """The gate: exit 0 when every schema change of the diff has a way back, 1 when it is held."""
     with speaking() as voice:
         project = here(env, voice)
-        files, tree = _files(project, staged, span, from_ref, to_ref)
-        waived = gates.waived_in(project, tree)
-        decision = stricter.pass_or_block(project, files, via="gate", waived=waived)
+        diff = _diff(project, staged, span, from_ref, to_ref)
+        decision = stricter.pass_or_block(project, [diff], via="gate")
         if deploy:
             decision = gates.with_fresh_way_back(project, decision)
     show(
@@ -100,8 +99,8 @@ def waive(
     if until_moment and until_moment <= utc_now():
         raise UsageError("past", f"{until} is over already: the waiver would be void", "name a later --until")
     project = here(env)
-    files, _ = _files(project, staged, span, "", "")
-    changes = [c for c in gates.find_changes(project, files).changes if c.severity is not Severity.NOTICE]
+    diff = _diff(project, staged, span, "", "")
+    changes = [c for c in gates.find_changes(project, diff).changes if c.severity is not Severity.NOTICE]
     if not changes:
         raise UsageError("nothing-to-waive", "there is no schema-impacting change to waive", "stage the change first")
     document = evidence.make_waiver(
@@ -171,10 +170,8 @@ def guard_migration(request: str) -> None:
         err.print(f"ics-guard: {said}", markup=False)
 
 
-def _files(
-    project: Project, staged: bool, span: str, from_ref: str, to_ref: str, *, every: bool = False
-) -> tuple[list[git.FileChange], str | None]:
-    """The files of the diff asked for, and the tree whose evidence counts (None: the index)."""
+def _diff(project: Project, staged: bool, span: str, from_ref: str, to_ref: str, *, every: bool = False) -> git.Diff:
+    """The diff asked for: what is staged where nothing is said."""
     if sum((staged, bool(span), every, bool(from_ref or to_ref))) > 1 or bool(from_ref) != bool(to_ref):
         raise UsageError(
             "which-diff",
@@ -182,10 +179,9 @@ def _files(
             "ics-guard check --range main..HEAD",
         )
     if every:
-        return git.everything(project.repository), None
+        return git.everything(project.repository)
     if from_ref:
         span = f"{from_ref}..{to_ref}"
     if not span:
-        return git.staged(project.repository), None
-    base, head = git.commit_range(project.repository, span)
-    return git.between(project.repository, base, head), head
+        return git.staged(project.repository)
+    return git.between(project.repository, *git.commit_range(project.repository, span))

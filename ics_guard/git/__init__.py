@@ -7,7 +7,7 @@ read objects of SHA-256 repositories. It is asked about configuration only, wher
 from __future__ import annotations
 
 from ics_guard.git.contents import is_tracked, read_blobs, read_folder, tracked_files
-from ics_guard.git.diffs import FileChange, between, difference, everything, staged
+from ics_guard.git.diffs import Diff, FileChange, between, difference, everything, staged
 from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, merge_base
 from ics_guard.git.process import LOCAL_VARIABLES, answer, output
 from ics_guard.git.pushes import framework_pushes, framework_stage, pushes
@@ -15,6 +15,7 @@ from ics_guard.git.repository import Repository, open_repository
 
 __all__ = [
     "LOCAL_VARIABLES",
+    "Diff",
     "FileChange",
     "Repository",
     "answer",
