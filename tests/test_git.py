@@ -121,7 +121,7 @@ def test_the_first_commit(either: Checkout) -> None:
     either.git("add", "-A")
     repository = opened(either)
     (change,) = git.staged(repository).files
-    assert summary([change]) == {("A", "new.sql", None)}
+    assert summary((change,)) == {("A", "new.sql", None)}
     assert change.before is None
     assert change.after == either.git("rev-parse", ":new.sql")
     assert repository.empty_tree == either.git("hash-object", "-t", "tree", "/dev/null")
