@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import msgspec
 import typer
 from rich.text import Text
 
-from ics_guard import evidence, git, migration, stricter
+from ics_guard import evidence, git, migration, stricter, vouching
 from ics_guard import gate as gates
 from ics_guard import hook as hooks
 from ics_guard.cli.app import LOOK, PROTECT, EnvOption, JsonOption, app, here, parse_moment
@@ -28,6 +29,9 @@ RangeOption = Annotated[
     str, typer.Option("--range", metavar="A..B", help="What B changes since its merge base with A.")
 ]
 FromOption = Annotated[str, typer.Option("--from-ref", help="With --to-ref: the same as --range FROM..TO.")]
+KeyOption = Annotated[
+    str, typer.Option("--key", metavar="FILE", help="The SSH key to sign with; that of git without it.")
+]
 ToOption = Annotated[str, typer.Option("--to-ref", help="See --from-ref.")]
 
 
@@ -51,7 +55,7 @@ def check(
         raise UsageError("bad-format", f"--format {form} is not known", "use --format text or --format json")
     project = here(env)
     diff = _diff(project, staged, span, from_ref, to_ref, every=every)
-    changes = gates.find_changes(project, diff).changes
+    changes = stricter.changes_of(project, [diff])
     show(texts.check_text(changes), documents.check_document(changes), as_json=as_json or form == "json")
     if exit_code and any(change.severity is not Severity.NOTICE for change in changes):
         raise typer.Exit(1)
@@ -70,8 +74,13 @@ def gate(
     """The gate: exit 0 when every schema change of the diff has a way back, 1 when it is held."""
     with speaking() as voice:
         project = here(env, voice)
-        diff = _diff(project, staged, span, from_ref, to_ref)
-        decision = stricter.pass_or_block(project, [diff], via="gate")
+        try:
+            diff = _diff(project, staged, span, from_ref, to_ref)
+            decision = stricter.pass_or_block(project, [diff], via="gate")
+        except UsageError as error:
+            if error.code not in stricter.NOT_TO_BE_HAD:
+                raise
+            decision = stricter.not_to_be_had(error)
         if deploy:
             decision = gates.with_fresh_way_back(project, decision)
     show(
@@ -84,38 +93,62 @@ def gate(
 
 
 @app.command(rich_help_panel=PROTECT)
-def waive(
-    reason: Annotated[str, typer.Option("--reason", help="Why this may pass without a way back.")],
-    until: Annotated[str, typer.Option("--until", metavar="WHEN", help="ISO date after which it is void.")] = "",
+def attest(
+    until: Annotated[str, typer.Option("--until", metavar="WHEN", help="Void from then on, if not earlier.")] = "",
+    key: KeyOption = "",
     staged: StagedOption = False,
     span: RangeOption = "",
     env: EnvOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Accept, in writing and for exactly these changes, that there is no way back. Commit the file it writes."""
+    """Judge a diff here, where the data is, and write signed evidence of the way back for places that have none.
+
+    Example: ics-guard attest --range origin/main..HEAD, then commit what it wrote
+    """
+    until_moment = _later_moment(until)
+    with speaking() as voice:
+        project = here(env, voice)
+        diff = _diff(project, staged, span, "", "")
+        decision, files = vouching.attest(project, diff, key=key, until=until_moment)
+    if not decision.allowed:
+        show(texts.decision_text(decision, "change"), documents.gate_document(decision), as_json=as_json)
+        raise typer.Exit(1)
+    _show_written(project, "Attested", files, as_json=as_json)
+
+
+@app.command(rich_help_panel=PROTECT)
+def waive(
+    reason: Annotated[str, typer.Option("--reason", help="Why this may pass without a way back.")],
+    until: Annotated[str, typer.Option("--until", metavar="WHEN", help="ISO date after which it is void.")] = "",
+    key: KeyOption = "",
+    staged: StagedOption = False,
+    span: RangeOption = "",
+    env: EnvOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Accept, in writing and for exactly these changes, that there is no way back. Commit what it writes."""
     if not reason.strip():
         raise UsageError("no-reason", "a waiver needs a reason", 'ics-guard waive --reason "why this may be lost"')
-    until_moment = parse_moment(until) if until else None
-    if until_moment and until_moment <= utc_now():
-        raise UsageError("past", f"{until} is over already: the waiver would be void", "name a later --until")
+    until_moment = _later_moment(until)
     project = here(env)
     diff = _diff(project, staged, span, "", "")
-    changes = [c for c in gates.find_changes(project, diff).changes if c.severity is not Severity.NOTICE]
-    if not changes:
-        raise UsageError("nothing-to-waive", "there is no schema-impacting change to waive", "stage the change first")
-    document = evidence.make_waiver(
-        changes,
-        env=project.environment.name,
-        author=project.operator,
-        reason=reason,
-        at=utc_now(),
-        until=until_moment,
-    )
-    path = evidence.write(project.repository.root, document)
-    project.record("waive", "", {"reason": reason, "changes": document["changes"], "until": document["until"]})
-    where = path.relative_to(project.repository.root)
-    text = Text(f"Waived {len(changes)} change(s). It counts once it is in the commit: git add {where}")
-    show(text, {"path": str(where), "waiver": document}, as_json=as_json)
+    files = vouching.waive(project, diff, reason=reason, key=key, until=until_moment)
+    _show_written(project, "Waived", files, as_json=as_json)
+
+
+def _later_moment(text: str) -> datetime | None:
+    moment = parse_moment(text) if text else None
+    if moment and moment <= utc_now():
+        raise UsageError("past", f"{text} is over already: the evidence would be void", "name a later --until")
+    return moment
+
+
+def _show_written(project: Project, verb: str, files: tuple[Path, ...], *, as_json: bool) -> None:
+    names = [str(path.relative_to(project.repository.root)) for path in files]
+    count = f"{len(names)} change{'' if len(names) == 1 else 's'}"
+    text = Text(f"{verb} {count}. It counts once it is committed: git add {evidence.FOLDER}")
+    written = [json.loads(path.read_bytes()) for path in files]
+    show(text, {"paths": names, "evidence": written}, as_json=as_json)
 
 
 @app.command(hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})

@@ -105,6 +105,9 @@ _ALEMBIC = {
     ),
     "alembic.operation_removed": Rule(_R, "Databases that ran the revision and databases that did not will differ."),
     "alembic.operation_changed": Rule(_R, "Databases that ran the old text keep what it made."),
+    "alembic.applied_edited": Rule(
+        _D, "A protected database has run this revision: it keeps what the old text made, and all others get the new."
+    ),
     "alembic.upgrade_changed": Rule(_R, "When or how the operations run is another thing now."),
     "alembic.downgrade_changed": Rule(_R, "The way back down of an existing revision is another one now."),
 }
@@ -137,6 +140,8 @@ _DJANGO = {
 _OTHER = {
     "model.changed": Rule(_N, "The model changed; a migration may be missing."),
     "unreadable": Rule(_U, "The file changed and could not be read."),
+    "config.loosened": Rule(_R, "The gate asks for less than before."),
+    "config.signer": Rule(_R, "Whoever may sign evidence can open the gate where the data cannot be seen."),
 }
 
 RULES: Mapping[str, Rule] = MappingProxyType({**_SQL, **_ALEMBIC, **_DJANGO, **_OTHER})
