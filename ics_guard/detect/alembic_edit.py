@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from ics_guard.detect.alembic import Revision, revision_of
+from ics_guard.detect.alembic import revision_of
 from ics_guard.detect.alembic_operations import DIRECTIVES
 from ics_guard.detect.alembic_sql import EXECUTES
 from ics_guard.detect.alembic_walk import Walk
@@ -59,13 +59,12 @@ def fresh(module: Module) -> tuple[list[Operation], str | None]:
     revision = revision_of(module)
     if revision is None:
         found.append(_simple(module, "alembic.graph", "graph", "identity that is not literal"))
-    return found or [_simple(module, "alembic.revision", "revision", f"revision after {_place(revision)}")], _name(
+    parents = revision.down_revisions if revision else ()
+    if len(parents) > 1:
+        found.append(_simple(module, "alembic.merge", "merge", f"merge of {', '.join(parents)}", name="down_revision"))
+    return found or [_simple(module, "alembic.revision", "revision", f"revision after {', '.join(parents)}")], _name(
         module
     )
-
-
-def _place(revision: Revision | None) -> str:
-    return ", ".join(revision.down_revisions) if revision else ""
 
 
 def _entries(module: Module, direction: str) -> list[str]:

@@ -103,6 +103,11 @@ _ALEMBIC = {
     "alembic.graph": Rule(
         _R, "The revision stands at another place in the history: databases may skip or repeat steps."
     ),
+    "alembic.merge": Rule(_A, "A merge joins branches of the history into one head again."),
+    "alembic.second_head": Rule(_R, "The history has one head more than before: `upgrade head` refuses to choose."),
+    "alembic.parent_missing": Rule(_R, "It builds on a revision that is not there: Alembic refuses the whole history."),
+    "alembic.duplicate_revision": Rule(_R, "Several files are one revision: Alembic runs only one of them."),
+    "alembic.cycle": Rule(_R, "Revisions build on each other in a circle: Alembic refuses the whole history."),
     "alembic.operation_removed": Rule(_R, "Databases that ran the revision and databases that did not will differ."),
     "alembic.operation_changed": Rule(_R, "Databases that ran the old text keep what it made."),
     "alembic.upgrade_changed": Rule(_R, "When or how the operations run is another thing now."),
