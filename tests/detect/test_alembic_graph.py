@@ -112,9 +112,11 @@ LINES = st.sampled_from([
     "from alembic import op", "from x import (\n    a,\n    b,\n)", "revision = 'a1'", 'revision: str = "b2"  # why',
     "revision = 'a' 'b'", "revision = 'a\\x62'", "revision = x", "down_revision = None", "down_revision = ('a', 'b')",
     "down_revision = ['a', 'b',]", "down_revision = ('a')", "down_revision: str | None = 'z'", "down_revision = ()",
-    "depends_on = 'd'", "branch_labels = ('x',)", "if sa:\n    revision = 'c3'", "x = revision = 'd4'", "x = 1; revision = 'e5'",
+    "depends_on = 'd'", "branch_labels = ('x',)", "if sa:\n    revision = 'c3'", "x = revision = 'd4'",
+    "x = 1; revision = 'e5'",
     "f(\nrevision='f6'\n)", "x = '''\nrevision = 'g7'\n'''", "x = \\\n  3", "def upgrade():\n    revision = 'h8'",
-    "class A:\n    revision = 'i9'", "revision += 'x'", "x == 1", "if revision == 'a':\n    pass", "x = 'a' if x else 'b'",
+    "class A:\n    revision = 'i9'", "revision += 'x'", "x == 1", "if revision == 'a':\n    pass",
+    "x = 'a' if x else 'b'",
     "revision = ''", "down_revision = 'a', 'b'", "(revision) = 'j'", "revision = 'k' #\\", "x: 'revision = 1'",
     "revision = 'l'\r", "\x0crevision = 'm'", "# -*- coding: latin-1 -*-", "revision = f'n'", "del revision",
 ])  # fmt: skip
