@@ -81,7 +81,12 @@ _ALEMBIC = {
     "alembic.narrow_type": Rule(
         _D, "The new type holds less than the old one: values are cut off, rounded or refused."
     ),
-    "alembic.set_not_null": _SQL["sql.set_not_null"],
+    "alembic.set_not_null": Rule(
+        _D, "NOT NULL fails where existing rows hold NULL, and a rebuilt table loses such rows."
+    ),
+    "alembic.set_not_null_filled": Rule(
+        _R, "A default, or new values for the column, are given, but NOT NULL fails where rows still hold NULL."
+    ),
     "alembic.relax_column": _SQL["sql.relax_column"],
     "alembic.create_index": _SQL["sql.create_index"],
     "alembic.create_unique_index": _SQL["sql.create_unique_index"],
@@ -103,12 +108,21 @@ _ALEMBIC = {
     "alembic.graph": Rule(
         _R, "The revision stands at another place in the history: databases may skip or repeat steps."
     ),
+    "alembic.merge": Rule(_A, "A merge joins branches of the history into one head again."),
+    "alembic.second_head": Rule(_R, "The history has one head more than before: `upgrade head` refuses to choose."),
+    "alembic.parent_missing": Rule(_R, "It builds on a revision that is not there: Alembic refuses the whole history."),
+    "alembic.duplicate_revision": Rule(_R, "Several files are one revision: Alembic runs only one of them."),
+    "alembic.cycle": Rule(_R, "Revisions build on each other in a circle: Alembic refuses the whole history."),
     "alembic.operation_removed": Rule(_R, "Databases that ran the revision and databases that did not will differ."),
     "alembic.operation_changed": Rule(_R, "Databases that ran the old text keep what it made."),
     "alembic.applied_edited": Rule(
         _D, "A protected database has run this revision: it keeps what the old text made, and all others get the new."
     ),
     "alembic.upgrade_changed": Rule(_R, "When or how the operations run is another thing now."),
+    "alembic.downgrade_missing": Rule(_N, "There is no way back down for what the revision does."),
+    "alembic.irreversible": Rule(_N, "The way back down refuses: only a restore undoes the revision."),
+    "alembic.downgrade_incomplete": Rule(_N, "The way back down leaves something of what the revision does."),
+    "alembic.downgrade_drops": Rule(_D, "The way back down loses rows or columns, with what was written since."),
     "alembic.downgrade_changed": Rule(_R, "The way back down of an existing revision is another one now."),
 }
 
