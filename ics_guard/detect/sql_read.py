@@ -238,6 +238,7 @@ def _block(statement: Statement) -> list[Operation]:
         for found in read_statement(part)
         if found.rule != "sql.unread"
     ]
+    inner[:1] = [replace(found, canonical=f"{found.canonical} in {statement.canonical}") for found in inner[:1]]
     if dynamic(statement):
         inner.append(_operation(statement, "sql.dynamic", "block", ""))
     return inner or [_operation(statement, "sql.do_block", "block", "")]
