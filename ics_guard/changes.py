@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ics_guard import git, policy
+from ics_guard.config import Watch
 from ics_guard.detect import detect, unread
 from ics_guard.detect.alembic import Revision, read_revision
-from ics_guard.detect.rules import RULES
+from ics_guard.detect.alembic_graph import graph_changes
+from ics_guard.detect.rules import RULES, WAY_DOWN
 from ics_guard.errors import ConfigError
 from ics_guard.git import Diff, FileChange
 from ics_guard.model import Change, Kind
@@ -36,31 +38,59 @@ def find_changes(project: Project, *diffs: Diff) -> Findings:
     Raise `ConfigError` for a rule in the policy that there is not, `UsageError` for a file that git does not have.
     """
     _refuse_unknown_rules(project)
-    watch = project.config.watch
-    files = [
-        file
-        for file in dict.fromkeys(file for diff in diffs for file in diff.files)
-        if watch.kind_of(file.path) or (file.previous_path and watch.kind_of(file.previous_path))
-    ]
-    blobs = git.read_blobs(project.repository, {oid for file in files for oid in (file.before, file.after) if oid})
-    changes: list[Change] = []
-    revisions: dict[str, Revision] = {}
-    edited: dict[str, tuple[str, str]] = {}
-    for file in files:
-        before = blobs[file.before] if file.before else None
-        after = blobs[file.after] if file.after else None
-        found = _detect_file(project, file, before, after)
-        changes += found
-        if Kind.ALEMBIC in (watch.kind_of(file.path), watch.kind_of(file.previous_path or "")):
-            was, now = (read_revision(content) if content is not None else None for content in (before, after))
-            revisions |= {one.revision: one for one in (was, now) if one}
-            if was and (upgrading := next((c for c in found if c.rule not in _WAY_DOWN), None)):
-                edited[was.revision] = (upgrading.path, upgrading.digest)
+    reading = _Reading(project, diffs)
+    changes = [change for diff in diffs for change in reading.changes_of(diff)]
     judged = {(one.path, one.digest): one for one in with_policy(project, _without_idle_notices(changes))}
-    return Findings(tuple(judged.values()), revisions, {name: judged[key] for name, key in edited.items()})
+    edited = {revision: judged[key] for revision, key in reading.edited.items() if key in judged}
+    return Findings(tuple(judged.values()), reading.revisions, edited)
 
 
-_WAY_DOWN = frozenset({"alembic.downgrade_changed"})
+class _Reading:
+    """The watched files of diffs, each version read once, however many diffs hold it."""
+
+    def __init__(self, project: Project, diffs: Sequence[Diff]) -> None:
+        self._project = project
+        self._watch = project.config.watch
+        self._files = {diff: [file for file in diff.files if self._kinds(file)] for diff in diffs}
+        listed = [file for files in self._files.values() for file in files]
+        oids = {oid for file in listed for oid in (file.before, file.after) if oid}
+        self._blobs = git.read_blobs(project.repository, oids)
+        self._found: dict[FileChange, list[Change]] = {}
+        self.revisions: dict[str, Revision] = {}
+        self.edited: dict[str, tuple[str, str]] = {}
+
+    def changes_of(self, diff: Diff) -> list[Change]:
+        """What each file means, with what the graph of the revisions makes of it."""
+        changes = []
+        for file in self._files[diff]:
+            if file not in self._found:
+                self._found[file] = self._read(file)
+            changes += self._found[file]
+        touched = {path for file in self._files[diff] for path in (file.path, file.previous_path) if path}
+        for folder in self._watch.alembic_folders:
+            inside = [path for path in touched if folder == "." or path.startswith(f"{folder}/")]
+            if any(self._watch.kind_of(path) is Kind.ALEMBIC for path in inside):
+                changes = graph_changes(self._revisions(diff.base, folder), self._revisions(diff.head, folder), changes)
+        return changes
+
+    def _kinds(self, file: FileChange) -> set[Kind]:
+        kinds = (self._watch.kind_of(path) for path in (file.path, file.previous_path) if path)
+        return {kind for kind in kinds if kind}
+
+    def _read(self, file: FileChange) -> list[Change]:
+        before, after = (self._blobs[oid] if oid else None for oid in (file.before, file.after))
+        found = _detect_file(self._watch, file, before, after)
+        if Kind.ALEMBIC in self._kinds(file):
+            was, now = (read_revision(content) if content is not None else None for content in (before, after))
+            self.revisions |= {one.revision: one for one in (was, now) if one}
+            upgrading = next((change for change in found if change.rule not in WAY_DOWN), None)
+            if was and upgrading:
+                self.edited[was.revision] = (upgrading.path, upgrading.digest)
+        return found
+
+    def _revisions(self, tree: str | None, folder: str) -> dict[str, bytes]:
+        files = git.read_folder(self._project.repository, folder, tree)
+        return {path: content for path, content in files.items() if self._watch.kind_of(path) is Kind.ALEMBIC}
 
 
 def with_policy(project: Project, changes: Iterable[Change]) -> tuple[Change, ...]:
@@ -85,8 +115,7 @@ def _refuse_unknown_rules(project: Project) -> None:
             )
 
 
-def _detect_file(project: Project, file: FileChange, before: bytes | None, after: bytes | None) -> list[Change]:
-    watch = project.config.watch
+def _detect_file(watch: Watch, file: FileChange, before: bytes | None, after: bytes | None) -> list[Change]:
     kind = watch.kind_of(file.path)
     if file.symlink or any(content is not None and content.startswith(_LFS_POINTER) for content in (before, after)):
         return unread(kind, file.path, before, after) if kind and before != after else []

@@ -11,8 +11,8 @@ from ics_guard import config, gate, git
 from ics_guard.changes import Findings, find_changes, with_policy
 from ics_guard.detect.rules import RULES
 from ics_guard.errors import ConfigError, UsageError
-from ics_guard.git import Diff, TreeFiles
-from ics_guard.model import Change, Decision, Evidence, Kind, Reason
+from ics_guard.git import Diff, Repository, TreeFiles
+from ics_guard.model import Change, Decision, Evidence, Kind, Progress, Reason
 from ics_guard.project import Project, in_environment
 from ics_guard.trust import SIGNERS, evidence_for
 
@@ -55,6 +55,25 @@ def not_to_be_had(error: UsageError) -> Decision:
 def changes_of(project: Project, diffs: Sequence[Diff]) -> tuple[Change, ...]:
     """Given diffs, return their changes by the configuration that they lead to, and where that asks for less."""
     return tuple(change for view in views(project, diffs) for change in _findings(view).changes)
+
+
+def opened_for(repository: Repository, diff: Diff, env: str, progress: Progress) -> Project:
+    """Given a diff, return the project in an environment ("" for the default).
+
+    A diff that takes ics-guard.toml away is judged by the one that it takes away. Raise `ConfigError` where there is
+    none at all.
+    """
+    try:
+        settings = config.load(repository.root)
+    except ConfigError as error:
+        if error.code != "config-missing":
+            raise
+        trees = (TreeFiles(repository, tree) for tree in (diff.head, diff.base))
+        there = next((files for files in trees if files.read(config.NAME) is not None), None)
+        if there is None:
+            raise
+        settings = config.load(repository.root, files=there)
+    return in_environment(repository, settings, env, progress)
 
 
 def views(project: Project, diffs: Sequence[Diff]) -> list[View]:

@@ -159,3 +159,18 @@ _OTHER = {
 
 RULES: Mapping[str, Rule] = MappingProxyType({**_SQL, **_ALEMBIC, **_DJANGO, **_OTHER})
 """Every rule, by id."""
+
+WAY_DOWN = frozenset(
+    {
+        "alembic.downgrade_missing",
+        "alembic.irreversible",
+        "alembic.downgrade_incomplete",
+        "alembic.downgrade_drops",
+        "alembic.downgrade_changed",
+        "sql.rollback_added",
+        "sql.rollback_changed",
+        "sql.rollback_drops",
+        "django.irreversible",
+    }
+)
+"""Rules about the way back down: whatever a database has applied, nobody has gone that way yet."""
