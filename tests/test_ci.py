@@ -28,13 +28,18 @@ class Server:
     topic: str
     merge: str
 
-    def clone(self, at: str, *depth: str) -> Checkout:
-        """The work tree of a job: cloned, and checked out at a commit, detached, as CI does it."""
-        here = self.there.clone(self.folder / f"job{len(list(self.folder.glob('job*')))}", "--no-checkout", *depth)
-        here.git(
-            "fetch", "-q", *depth, "origin", "+refs/pull/*:refs/remotes/pull/*", "+refs/heads/*:refs/remotes/origin/*"
-        )
+    def clone(self, at: str) -> Checkout:
+        """The work tree of a job: cloned whole, and checked out at a commit, detached, as CI does it."""
+        here = self.there.clone(self.folder / "job", "--no-checkout")
+        here.git("fetch", "-q", "origin", "+refs/pull/*:refs/remotes/pull/*")
         here.git("checkout", "-q", "--detach", at)
+        return here
+
+    def shallow(self, ref: str) -> Checkout:
+        """The same with one commit alone, which is what vendors do where nothing is said."""
+        here = self.there.clone(self.folder / "job", "--no-checkout", "--depth=1")
+        here.git("fetch", "-q", "--depth=1", "origin", f"+{ref}:refs/remotes/job")
+        here.git("checkout", "-q", "--detach", "refs/remotes/job")
         return here
 
     def event(self, name: str, **event: Any) -> dict[str, str]:
@@ -144,7 +149,7 @@ def test_of_pull_request_target_a_head_from_a_fork_is_asked_for_by_its_number(se
 
 
 def test_a_shallow_clone_is_refused_with_the_fix(server: Server) -> None:
-    error = refused(server.clone(server.merge, "--depth=1"), server.pull_request())
+    error = refused(server.shallow("refs/pull/7/merge"), server.pull_request())
     assert error.code == "unknown-ref"
     assert "fetch-depth: 0" in error.fix
 
@@ -191,7 +196,7 @@ def test_a_forced_push_to_the_default_branch_whose_old_tip_is_gone_is_refused(se
 
 def test_an_old_tip_that_a_shallow_clone_lacks_is_no_forced_push(server: Server) -> None:
     before = server.there.git("rev-parse", f"{server.topic}^")
-    here = server.clone(server.topic, "--depth=1")
+    here = server.shallow("refs/heads/topic")
     assert refused(here, server.push("topic", before, server.topic)).code == "unknown-ref"
 
 
@@ -358,10 +363,12 @@ def test_a_pull_request_elsewhere(server: Server, vendor: ci.Vendor, merged: boo
 
 @pytest.mark.parametrize("vendor", ci.VENDORS, ids=lambda vendor: vendor.name)
 def test_a_branch_elsewhere_is_judged_since_it_left_the_default_branch(server: Server, vendor: ci.Vendor) -> None:
-    paths, found = judged(server.clone(server.topic), {"CI": "true", vendor.sign: "true"})
+    here = server.clone(server.topic)
+    paths, found = judged(here, {"CI": "true", vendor.sign: "true"})
     assert paths == TOPIC
     assert found == f"{vendor.name}: since it left origin/main"
-    paths, found = judged(server.clone(server.main), {"CI": "true", vendor.sign: "true"})
+    here.git("checkout", "-q", "--detach", server.main)
+    paths, found = judged(here, {"CI": "true", vendor.sign: "true"})
     assert paths == ["main.sql"]
     assert "the last commit alone" in found
 

@@ -12,16 +12,17 @@ import msgspec
 import typer
 from rich.text import Text
 
-from ics_guard import evidence, git, migration, stricter
+from ics_guard import ci, evidence, git, migration, stricter
 from ics_guard import gate as gates
 from ics_guard import hook as hooks
 from ics_guard.cli.app import LOOK, PROTECT, EnvOption, JsonOption, app, here, parse_moment
+from ics_guard.cli.formats import Format, FormatOption, Judged, show_check, show_gate
 from ics_guard.cli.voice import err, show, speaking
 from ics_guard.errors import UsageError
 from ics_guard.install import refresh_sieve
 from ics_guard.model import Severity
 from ics_guard.project import Project, open_for_hook, utc_now
-from ics_guard.report import documents, texts
+from ics_guard.report import texts
 
 StagedOption = Annotated[bool, typer.Option("--staged", help="What the next commit holds (the default).")]
 RangeOption = Annotated[
@@ -39,7 +40,7 @@ def check(
     from_ref: FromOption = "",
     to_ref: ToOption = "",
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when there are findings.")] = False,
-    form: Annotated[str, typer.Option("--format", metavar="text|json", help="How to print.")] = "text",
+    form: FormatOption = Format.TEXT,
     env: EnvOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -47,12 +48,10 @@ def check(
 
     Example: ics-guard check --range main..HEAD
     """
-    if form not in ("text", "json"):
-        raise UsageError("bad-format", f"--format {form} is not known", "use --format text or --format json")
     project = here(env)
-    diff = _diff(project, staged, span, from_ref, to_ref, every=every)
-    changes = gates.find_changes(project, diff).changes
-    show(texts.check_text(changes), documents.check_document(changes), as_json=as_json or form == "json")
+    judged = _judged(project, staged, span, from_ref, to_ref, every=every)
+    changes = gates.find_changes(project, judged.diff).changes
+    show_check(Format.JSON if as_json else form, changes, judged)
     if exit_code and any(change.severity is not Severity.NOTICE for change in changes):
         raise typer.Exit(1)
 
@@ -64,21 +63,18 @@ def gate(
     from_ref: FromOption = "",
     to_ref: ToOption = "",
     deploy: Annotated[bool, typer.Option("--deploy", help="Ask for a fresh way back even without any change.")] = False,
+    form: FormatOption = Format.TEXT,
     env: EnvOption = "",
     as_json: JsonOption = False,
 ) -> None:
     """The gate: exit 0 when every schema change of the diff has a way back, 1 when it is held."""
     with speaking() as voice:
         project = here(env, voice)
-        diff = _diff(project, staged, span, from_ref, to_ref)
-        decision = stricter.pass_or_block(project, [diff], via="gate")
+        judged = _judged(project, staged, span, from_ref, to_ref)
+        decision = stricter.pass_or_block(project, [judged.diff], via="gate")
         if deploy:
             decision = gates.with_fresh_way_back(project, decision)
-    show(
-        texts.decision_text(decision, "deploy" if deploy else "change"),
-        documents.gate_document(decision),
-        as_json=as_json,
-    )
+    show_gate(Format.JSON if as_json else form, decision, "deploy" if deploy else "change", judged)
     if not decision.allowed:
         raise typer.Exit(1)
 
@@ -99,7 +95,7 @@ def waive(
     if until_moment and until_moment <= utc_now():
         raise UsageError("past", f"{until} is over already: the waiver would be void", "name a later --until")
     project = here(env)
-    diff = _diff(project, staged, span, "", "")
+    diff = _judged(project, staged or not span, span, "", "").diff
     changes = [c for c in gates.find_changes(project, diff).changes if c.severity is not Severity.NOTICE]
     if not changes:
         raise UsageError("nothing-to-waive", "there is no schema-impacting change to waive", "stage the change first")
@@ -170,8 +166,8 @@ def guard_migration(request: str) -> None:
         err.print(f"ics-guard: {said}", markup=False)
 
 
-def _diff(project: Project, staged: bool, span: str, from_ref: str, to_ref: str, *, every: bool = False) -> git.Diff:
-    """The diff asked for: what is staged where nothing is said."""
+def _judged(project: Project, staged: bool, span: str, from_ref: str, to_ref: str, *, every: bool = False) -> Judged:
+    """The diff asked for; where nothing is said what a CI job is about, or else what is staged."""
     if sum((staged, bool(span), every, bool(from_ref or to_ref))) > 1 or bool(from_ref) != bool(to_ref):
         raise UsageError(
             "which-diff",
@@ -179,9 +175,14 @@ def _diff(project: Project, staged: bool, span: str, from_ref: str, to_ref: str,
             "ics-guard check --range main..HEAD",
         )
     if every:
-        return git.everything(project.repository)
+        return Judged(git.everything(project.repository))
     if from_ref:
         span = f"{from_ref}..{to_ref}"
-    if not span:
-        return git.staged(project.repository)
-    return git.between(project.repository, *git.commit_range(project.repository, span))
+    if span:
+        return Judged(git.between(project.repository, *git.commit_range(project.repository, span)), "as asked for")
+    found = None if staged else ci.find_range(project.repository, os.environ)
+    if not found:
+        return Judged(git.staged(project.repository))
+    judged = Judged(git.between(project.repository, found.base, found.head), found.found)
+    err.print(f"ics-guard: judging {texts.printable(judged.words)}", markup=False)
+    return judged
