@@ -16,7 +16,7 @@ from ics_guard.model import Change, Decision, Evidence, Kind, Progress, Reason
 from ics_guard.project import Project, in_environment
 from ics_guard.trust import SIGNERS, evidence_for
 
-NOT_TO_BE_HAD = frozenset({"unknown-ref", "no-merge-base", "missing-object"})
+_NOT_TO_BE_HAD = frozenset({"unknown-ref", "no-merge-base", "missing-object", "no-range"})
 """What git cannot tell from here: no mistake of the person who asks, and no reason to let anything pass."""
 
 _Version = tuple[str, ...]
@@ -48,7 +48,9 @@ def pass_or_block(project: Project, diffs: Sequence[Diff], *, via: str) -> Decis
 
 
 def not_to_be_had(error: UsageError) -> Decision:
-    """Given what git said of a diff that cannot be made here, return the decision: it blocks, and says what to do."""
+    """Given why a diff cannot be made here, return the decision: it blocks, with the fix. Raise what is misuse."""
+    if error.code not in _NOT_TO_BE_HAD:
+        raise error
     return Decision(False, (Reason(error.code, "", error.message, error.fix),), ())
 
 

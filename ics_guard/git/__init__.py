@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ics_guard.git.contents import is_tracked, read_blobs, tracked_files
 from ics_guard.git.diffs import Diff, FileChange, between, difference, everything, staged
-from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, merge_base
+from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, is_zero, merge_base
 from ics_guard.git.process import LOCAL_VARIABLES, answer, output
 from ics_guard.git.pushes import framework_pushes, framework_stage, pushes
 from ics_guard.git.repository import Repository, open_repository
@@ -32,6 +32,7 @@ __all__ = [
     "head_commit",
     "identity",
     "is_tracked",
+    "is_zero",
     "merge_base",
     "open_repository",
     "output",
