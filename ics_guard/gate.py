@@ -42,9 +42,9 @@ def find_changes(project: Project, *diffs: Diff) -> Findings:
     relevant = [
         file
         for file in dict.fromkeys(file for diff in diffs for file in diff.files)
-        if watch.kind_of(file.path) or (file.previous_path and watch.kind_of(file.previous_path))
+        if any(_kind_of(project, file, path) for path in file.paths)
     ]
-    blobs = git.read_blobs(project.repository, {oid for file in relevant for oid in (file.before, file.after) if oid})
+    blobs = git.read_contents(project.repository, relevant)
     changes: list[Change] = []
     revisions: dict[str, Revision] = {}
     for file in relevant:
@@ -142,9 +142,9 @@ def waived_in(project: Project, *diffs: Diff) -> frozenset[str]:
 
 def _detect_file(project: Project, file: FileChange, before: bytes | None, after: bytes | None) -> list[Change]:
     watch = project.config.watch
-    kind = watch.kind_of(file.path)
-    if file.symlink:
-        return unread(kind, file.path, before, after) if kind else []
+    kind = _kind_of(project, file, file.path)
+    if file.opaque:
+        return unread(kind, file.path, before, after) if kind and before != after else []
     if not file.previous_path or file.previous_path == file.path:
         return detect(kind, file.path, before, after) if kind else []
     previous_kind = watch.kind_of(file.previous_path)
@@ -152,6 +152,12 @@ def _detect_file(project: Project, file: FileChange, before: bytes | None, after
         return detect(kind, file.path, before, after, previous_path=file.previous_path)
     gone = detect(previous_kind, file.previous_path, before, None) if previous_kind else []
     return gone + (detect(kind, file.path, None, after) if kind else [])
+
+
+def _kind_of(project: Project, file: FileChange, path: str) -> Kind | None:
+    watch = project.config.watch
+    kind = watch.kind_of(path)
+    return watch.kind_below(path, named=file.opaque == git.SYMLINK) if file.opaque and not kind else kind
 
 
 def _guarding(project: Project, path: str) -> tuple[str, ...]:

@@ -6,8 +6,19 @@ read objects of SHA-256 repositories. It is asked about configuration only, wher
 
 from __future__ import annotations
 
-from ics_guard.git.contents import is_tracked, read_blobs, read_folder, tracked_files
-from ics_guard.git.diffs import Diff, FileChange, between, difference, everything, staged
+from ics_guard.git.contents import is_tracked, read_blobs, read_contents, read_folder, tracked_files
+from ics_guard.git.diffs import (
+    SUBMODULE,
+    SYMLINK,
+    Diff,
+    FileChange,
+    between,
+    difference,
+    differences,
+    everything,
+    staged,
+)
+from ics_guard.git.folders import read_folders
 from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, merge_base
 from ics_guard.git.process import LOCAL_VARIABLES, answer, output
 from ics_guard.git.pushes import framework_pushes, framework_stage, pushes
@@ -15,6 +26,8 @@ from ics_guard.git.repository import Repository, open_repository
 
 __all__ = [
     "LOCAL_VARIABLES",
+    "SUBMODULE",
+    "SYMLINK",
     "Diff",
     "FileChange",
     "Repository",
@@ -23,6 +36,7 @@ __all__ = [
     "commit",
     "commit_range",
     "difference",
+    "differences",
     "everything",
     "exists",
     "framework_pushes",
@@ -35,7 +49,9 @@ __all__ = [
     "output",
     "pushes",
     "read_blobs",
+    "read_contents",
     "read_folder",
+    "read_folders",
     "staged",
     "tracked_files",
 ]
