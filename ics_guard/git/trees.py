@@ -55,8 +55,8 @@ def read_folder(
     repository: Repository, folder: str, trees: Collection[str | None]
 ) -> dict[str | None, dict[str, bytes]]:
     """Given a folder relative to the root and commits or trees (None: the index), return for each its files by path."""
-    found: dict[str | None, dict[str, bytes]] = {}
-    found |= read_folders(repository, folder, (tree for tree in trees if tree is not None))
+    committed = read_folders(repository, folder, (tree for tree in trees if tree is not None))
+    found: dict[str | None, dict[str, bytes]] = {tree: files for tree, files in committed.items()}  # noqa: C416
     if None in trees:
         listed = TreeFiles(repository, None).list("" if folder == "." else folder.rstrip("/") + "/")
         blobs = read_blobs(repository, listed.values())
