@@ -6,16 +6,15 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import typer
 
+from ics_guard.cli.asking import Judged
 from ics_guard.cli.voice import err, show
-from ics_guard.git import Diff
 from ics_guard.model import Change, Decision
 from ics_guard.report import documents, github, markdown, sarif, texts
 
@@ -33,29 +32,6 @@ class Format(StrEnum):
 FormatOption = Annotated[
     Format, typer.Option("--format", help="How to print; github: annotations, and the job summary where there is one.")
 ]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What was judged: a diff, and in words how its range was found; no words for what is no range."""
-
-    diff: Diff
-    found: str = ""
-
-    @property
-    def document(self) -> dict[str, str]:
-        """The range as documents show it; empty where there is none."""
-        return {"base": self.diff.base, "head": self.diff.head or "", "found": self.found} if self.found else {}
-
-    @property
-    def words(self) -> str:
-        """The range as people read it; empty where there is none."""
-        return f"{self.diff.base[:12]}..{(self.diff.head or '')[:12]} ({self.found})" if self.found else ""
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """What the JSON document of a command has more where a range was judged."""
-        return {"range": self.document} if self.found else {}
 
 
 def show_check(form: Format, changes: Sequence[Change], judged: Judged) -> None:

@@ -1,4 +1,4 @@
-"""check, gate, hook, waive: what changes a schema, and may it pass."""
+"""check, gate, hook: what changes a schema, and may it pass."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.text import Text
 
-from ics_guard import ci, evidence, git, migration, stricter
 from ics_guard import gate as gates
 from ics_guard import hook as hooks
-from ics_guard.cli.app import LOOK, PROTECT, EnvOption, JsonOption, app, here, parse_moment
-from ics_guard.cli.formats import Format, FormatOption, Judged, show_check, show_gate
-from ics_guard.cli.voice import err, show, speaking
+from ics_guard import migration, stricter
+from ics_guard.cli.app import LOOK, PROTECT, EnvOption, JsonOption, app
+from ics_guard.cli.asking import (
+    NOTHING,
+    Asked,
+    FromOption,
+    RangeOption,
+    StagedOption,
+    ToOption,
+    opened,
+)
+from ics_guard.cli.formats import Format, FormatOption, show_check, show_gate
+from ics_guard.cli.voice import err, speaking
 from ics_guard.errors import UsageError
 from ics_guard.install import refresh_sieve
 from ics_guard.model import Severity
-from ics_guard.project import Project, open_for_hook, utc_now
+from ics_guard.project import open_for_hook
 from ics_guard.report import texts
-
-StagedOption = Annotated[bool, typer.Option("--staged", help="What the next commit holds (the default).")]
-RangeOption = Annotated[
-    str, typer.Option("--range", metavar="A..B", help="What B changes since its merge base with A.")
-]
-FromOption = Annotated[str, typer.Option("--from-ref", help="With --to-ref: the same as --range FROM..TO.")]
-ToOption = Annotated[str, typer.Option("--to-ref", help="See --from-ref.")]
 
 
 @app.command(rich_help_panel=LOOK)
@@ -48,9 +49,8 @@ def check(
 
     Example: ics-guard check --range main..HEAD
     """
-    project = here(env)
-    judged = _judged(project, staged, span, from_ref, to_ref, every=every)
-    changes = gates.find_changes(project, judged.diff).changes
+    project, judged = opened(Asked(staged, span, from_ref, to_ref, every), env)
+    changes = stricter.changes_of(project, [judged.diff])
     show_check(Format.JSON if as_json else form, changes, judged)
     if exit_code and any(change.severity is not Severity.NOTICE for change in changes):
         raise typer.Exit(1)
@@ -67,51 +67,22 @@ def gate(
     env: EnvOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """The gate: exit 0 when every schema change of the diff has a way back, 1 when it is held."""
+    """The gate: exit 0 when every schema change of the diff has a way back, 1 when it is held.
+
+    Without --staged or a range it judges what the CI job is about, and outside CI what is staged.
+    """
+    judged = NOTHING
     with speaking() as voice:
-        project = here(env, voice)
-        judged = _judged(project, staged, span, from_ref, to_ref)
-        decision = stricter.pass_or_block(project, [judged.diff], via="gate")
-        if deploy:
-            decision = gates.with_fresh_way_back(project, decision)
+        try:
+            project, judged = opened(Asked(staged, span, from_ref, to_ref), env, voice)
+            decision = stricter.pass_or_block(project, [judged.diff], via="gate")
+            if deploy:
+                decision = gates.with_fresh_way_back(project, decision)
+        except UsageError as error:
+            decision = stricter.not_to_be_had(error)
     show_gate(Format.JSON if as_json else form, decision, "deploy" if deploy else "change", judged)
     if not decision.allowed:
         raise typer.Exit(1)
-
-
-@app.command(rich_help_panel=PROTECT)
-def waive(
-    reason: Annotated[str, typer.Option("--reason", help="Why this may pass without a way back.")],
-    until: Annotated[str, typer.Option("--until", metavar="WHEN", help="ISO date after which it is void.")] = "",
-    staged: StagedOption = False,
-    span: RangeOption = "",
-    env: EnvOption = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Accept, in writing and for exactly these changes, that there is no way back. Commit the file it writes."""
-    if not reason.strip():
-        raise UsageError("no-reason", "a waiver needs a reason", 'ics-guard waive --reason "why this may be lost"')
-    until_moment = parse_moment(until) if until else None
-    if until_moment and until_moment <= utc_now():
-        raise UsageError("past", f"{until} is over already: the waiver would be void", "name a later --until")
-    project = here(env)
-    diff = _judged(project, staged or not span, span, "", "").diff
-    changes = [c for c in gates.find_changes(project, diff).changes if c.severity is not Severity.NOTICE]
-    if not changes:
-        raise UsageError("nothing-to-waive", "there is no schema-impacting change to waive", "stage the change first")
-    document = evidence.make_waiver(
-        changes,
-        env=project.environment.name,
-        author=project.operator,
-        reason=reason,
-        at=utc_now(),
-        until=until_moment,
-    )
-    path = evidence.write(project.repository.root, document)
-    project.record("waive", "", {"reason": reason, "changes": document["changes"], "until": document["until"]})
-    where = path.relative_to(project.repository.root)
-    text = Text(f"Waived {len(changes)} change(s). It counts once it is in the commit: git add {where}")
-    show(text, {"path": str(where), "waiver": document}, as_json=as_json)
 
 
 @app.command(hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -129,8 +100,11 @@ def hook(context: typer.Context, name: str) -> None:
     with speaking() as voice:
         project = open_for_hook(Path.cwd(), voice)
         refresh_sieve(project.repository, project.config)
-        decision = hooks.blocking(project, name, arguments, stdin)
-    if decision.changes and any(change.severity is not Severity.NOTICE for change in decision.changes):
+        try:
+            decision = hooks.blocking(project, name, arguments, stdin)
+        except UsageError as error:
+            decision = stricter.not_to_be_had(error)
+    if not decision.allowed or any(change.severity is not Severity.NOTICE for change in decision.changes):
         err.print(texts.decision_text(decision, hooks.BLOCKING[name]))
     if not decision.allowed:
         raise typer.Exit(1)
@@ -164,25 +138,3 @@ def guard_migration(request: str) -> None:
         count = len(asked.steps)
         said = f"the way back before {count} migration{'' if count == 1 else 's'} is {result.record.backup.id} ({how})"
         err.print(f"ics-guard: {said}", markup=False)
-
-
-def _judged(project: Project, staged: bool, span: str, from_ref: str, to_ref: str, *, every: bool = False) -> Judged:
-    """The diff asked for; where nothing is said what a CI job is about, or else what is staged."""
-    if sum((staged, bool(span), every, bool(from_ref or to_ref))) > 1 or bool(from_ref) != bool(to_ref):
-        raise UsageError(
-            "which-diff",
-            "say one of --staged, --range A..B, --from-ref A --to-ref B" + (", --all" if every else ""),
-            "ics-guard check --range main..HEAD",
-        )
-    if every:
-        return Judged(git.everything(project.repository))
-    if from_ref:
-        span = f"{from_ref}..{to_ref}"
-    if span:
-        return Judged(git.between(project.repository, *git.commit_range(project.repository, span)), "as asked for")
-    found = None if staged else ci.find_range(project.repository, os.environ)
-    if not found:
-        return Judged(git.staged(project.repository))
-    judged = Judged(git.between(project.repository, found.base, found.head), found.found)
-    err.print(f"ics-guard: judging {texts.printable(judged.words)}", markup=False)
-    return judged
