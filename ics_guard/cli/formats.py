@@ -58,7 +58,7 @@ def show_gate(form: Format, decision: Decision, what: str, judged: Judged) -> No
         case Format.JSON:
             show("", {**documents.gate_document(decision), **judged.fields}, as_json=True)
         case Format.GITHUB:
-            _write(github.gate_annotations(decision))
+            _write(github.gate_annotations(decision, what))
             _append_summary(partial(markdown.gate_summary, decision, what, judged.words))
         case Format.MARKDOWN:
             _write(markdown.gate_summary(decision, what, judged.words))
