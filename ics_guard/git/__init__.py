@@ -6,7 +6,7 @@ read objects of SHA-256 repositories. It is asked about configuration only, wher
 
 from __future__ import annotations
 
-from ics_guard.git.contents import is_tracked, read_blobs, read_contents, tracked_files
+from ics_guard.git.contents import is_tracked, read_blobs, read_contents, submodules, tracked_files
 from ics_guard.git.diffs import (
     SUBMODULE,
     SYMLINK,
@@ -56,6 +56,7 @@ __all__ = [
     "read_folder",
     "read_folders",
     "staged",
+    "submodules",
     "tracked_files",
     "versions",
 ]

@@ -46,6 +46,12 @@ def tracked_files(repository: Repository, below: str = "") -> list[str]:
     return [os.fsdecode(name) for name in dict.fromkeys(names)]
 
 
+def submodules(repository: Repository) -> list[str]:
+    """Return where the index has other repositories, with or without an entry in `.gitmodules`."""
+    listed = records(repository, "ls-files", "--stage", "-z")
+    return [os.fsdecode(one.partition(b"\t")[2]) for one in listed if one.startswith(b"160000 ")]
+
+
 def is_tracked(repository: Repository, *paths: Path) -> bool:
     """Given paths, absolute or relative to the root, return whether git tracks one of them, or a file one links to."""
     here = [repository.root / path for path in paths]

@@ -9,8 +9,8 @@ from typing import NoReturn
 
 from ics_guard.errors import UsageError
 from ics_guard.git.diffs import Diff, differences
-from ics_guard.git.names import commit_or_tree, is_shallow, is_zero, merge_base, no_merge_base, peel, refs
-from ics_guard.git.news import edges, newest
+from ics_guard.git.names import commit_or_tree, is_shallow, is_zero, no_merge_base, peel, refs
+from ics_guard.git.news import edges, merge_bases, newest
 from ics_guard.git.remotes import seen_at
 from ics_guard.git.repository import Repository
 
@@ -110,25 +110,17 @@ def _carried(
     moved = [one for one in dict.fromkeys(updates) if one.head != one.there]
     known = [*theirs, *(one.there for one in moved if one.there)]
     news = edges(repository, (one.head for one in moved), known)
-    pairs, new, forced = list(bare), [], []
-    for one in moved:
-        edge = news.get(one.head)
-        if one.there and edge and one.there in edge:
-            pairs.append((one.there, one.head))
-            continue
-        base = merge_base(repository, one.head, one.there) if one.there else None
-        if base and base == one.there:
-            pairs.append((base, one.head))
-            continue
-        if one.there:
-            forced.append((one, base or repository.empty_tree))
-        if edge is not None:
-            new.append((one.head, edge))
-    bases = newest(repository, (edge for _, edge in new))
-    for head, edge in new:
-        if not edge and known and is_shallow(repository):
-            no_merge_base(repository, known[0], head)
-        pairs.append((bases.get(edge, repository.empty_tree), head))
+    ahead = {one for one in moved if one.there in news.get(one.head, ())}
+    doubtful = [one for one in moved if one.there and one not in ahead]
+    met = merge_bases(repository, [(one.head, one.there) for one in doubtful])
+    ahead |= {one for one in doubtful if met[one.head, one.there] == one.there}
+    forced = [(one, met[one.head, one.there] or repository.empty_tree) for one in doubtful if one not in ahead]
+    new = [one.head for one in moved if one.head in news and one not in ahead]
+    bases = newest(repository, (news[head] for head in new))
+    if known and not all(news[head] for head in new) and is_shallow(repository):
+        no_merge_base(repository, known[0], next(head for head in new if not news[head]))
+    pairs = [*bare, *((one.there, one.head) for one in moved if one in ahead)]
+    pairs += [(bases.get(news[head], repository.empty_tree), head) for head in new]
     whole = [head for base, head in pairs if base == repository.empty_tree]
     grown = differences(repository, [pair for pair in pairs if pair[0] != repository.empty_tree])
     found = (*_from_nothing(repository, whole, apart), *grown, *_lost(repository, forced))
