@@ -12,10 +12,11 @@ from ics_guard.detect.alembic_operations import DIRECTIVES
 from ics_guard.detect.alembic_sql import EXECUTES
 from ics_guard.detect.alembic_walk import Walk
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
-from ics_guard.detect.python_meaning import meaning
-from ics_guard.detect.python_tree import Function, Module, dotted, parse, reachable
+from ics_guard.detect.python_meaning import meaning, reached_meaning
+from ics_guard.detect.python_tree import Function, Module, dotted, parse
 from ics_guard.detect.sqlalchemy_reading import Scope
 
+_DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 _IDENTITY = ("revision", "down_revision", "depends_on")
 
 
@@ -185,9 +186,10 @@ def _identity(module: Module) -> str:
 
 
 def _reached(module: Module, direction: str) -> str:
-    other = "downgrade" if direction == "upgrade" else "upgrade"
-    nodes = [node for node in reachable(module, _entries(module, direction)) if getattr(node, "name", "") != other]
-    return meaning(nodes, module)
+    """The meaning of the functions of one direction, of all they lead to, and of what runs when the file is loaded."""
+    loaded = [node for node in module.tree.body if not isinstance(node, _DEFINITIONS)]
+    entries = sorted(_entries(module, direction))
+    return f"{entries} {reached_meaning([*(module.functions[name] for name in entries), *loaded], module)}"
 
 
 def _helper(old: Module, new: Module) -> list[Operation]:

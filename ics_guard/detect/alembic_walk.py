@@ -12,7 +12,7 @@ from itertools import zip_longest
 from ics_guard.detect.alembic_operations import DIRECTIVES, INERT, Directive, Reading, unknown_directive
 from ics_guard.detect.alembic_sql import EXECUTES, executed
 from ics_guard.detect.operations import Operation
-from ics_guard.detect.python_meaning import meaning
+from ics_guard.detect.python_meaning import arguments_meaning
 from ics_guard.detect.python_tree import Module, dotted
 from ics_guard.detect.sqlalchemy_reading import Scope, argument, is_constant, keyword
 from ics_guard.detect.text import word_set
@@ -241,7 +241,7 @@ class Walk:
         return None
 
     def _add(self, node: ast.Call, scope: Scope, reading: Reading) -> None:
-        given = meaning([*node.args, *node.keywords], self.module, scope.names)
+        given = arguments_meaning(node, self.module, scope.names)
         canonical = f"{reading.operation} {reading.object} {given}"
         self.operations.append(
             Operation(

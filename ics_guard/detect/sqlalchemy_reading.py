@@ -98,12 +98,12 @@ class Scope:
         if text is not None or is_constant(self.resolve(node), None):
             return (text or "").lower()
         resolved = self.resolve(node)
-        if (
-            isinstance(resolved, ast.Call)
-            and resolved.args
-            and _last(resolved, self.module) in ("Column", "Table", "table")
-        ):
-            return self.name(resolved.args[0])
+        if isinstance(resolved, ast.Call):
+            last = _last(resolved, self.module)
+            named = resolved.args[0] if resolved.args and last in ("Column", "Table", "table") else None
+            named = keyword(resolved, "name") if last.lower() in ("column", "enum") and named is None else named
+            if named is not None:
+                return self.name(named)
         return _hole(node)
 
 
