@@ -118,8 +118,8 @@ HITS = [
     ("sa.Enum('a', name='mood').create(op.get_bind())", ["alembic.create_object mood"]),
     ("Base.metadata.drop_all(op.get_bind())", ["alembic.drop_schema base.metadata.drop_all"]),
     ("import app\napp.migrate(op.get_bind())", ["alembic.foreign_code app.migrate"]),
-    ("from sqlalchemy.orm import Session\ns = Session(op.get_bind())\ns.query(1).delete()",
-     ["alembic.foreign_code sqlalchemy.orm.session"]),
+    ("from sqlalchemy.orm import Session\ns = Session(op.get_bind())\ns.query(A).delete()",
+     ["alembic.foreign_code sqlalchemy.orm.session", "alembic.delete_all a"]),
     ("exec('op.drop_table(1)')", ["alembic.foreign_code exec"]),
     ("op.create_view('v')", ["alembic.create_object v"]),
     ("op.replace_view('v')", ["alembic.replace_object v"]),
@@ -215,8 +215,10 @@ def test_operations_that_cannot_be_followed_are_unknown(find: Find) -> None:
     class Tool:
         def run(self):
             op.drop_table("t")
+
+    TOOLS = [Tool() for _ in range(3)]
     """
-    (change,) = find(Kind.ALEMBIC, None, revision("Tool().run()", extra=hidden))
+    (change,) = find(Kind.ALEMBIC, None, revision("TOOLS[sa.x].run()", extra=hidden))
     assert change.severity is Severity.UNKNOWN
 
 

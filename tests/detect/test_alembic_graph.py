@@ -117,7 +117,8 @@ LINES = st.sampled_from([
     "f(\nrevision='f6'\n)", "x = '''\nrevision = 'g7'\n'''", "x = \\\n  3", "def upgrade():\n    revision = 'h8'",
     "class A:\n    revision = 'i9'", "revision += 'x'", "x == 1", "if revision == 'a':\n    pass",
     "x = 'a' if x else 'b'",
-    "revision = ''", "down_revision = 'a', 'b'", "(revision) = 'j'", "revision = 'k' #\\", "x: 'revision = 1'",
+    "revision = ''", "a, revision = 'x', 'y'", "revision, a = 'x', 'y'", "[revision] = ['x']",
+    "down_revision = 'a', 'b'", "(revision) = 'j'", "revision = 'k' #\\", "x: 'revision = 1'",
     "revision = 'l'\r", "\x0crevision = 'm'", "# -*- coding: latin-1 -*-", "revision = f'n'", "del revision",
 ])  # fmt: skip
 
