@@ -16,6 +16,7 @@ from ics_guard.detect.python_meaning import meaning, reached_meaning
 from ics_guard.detect.python_tree import Function, Module, dotted, parse
 
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
+_OP = "alembic.op."
 _IDENTITY = ("revision", "down_revision", "depends_on")
 
 
@@ -142,12 +143,12 @@ def _handed_over(module: Module) -> list[ast.expr]:
         if isinstance(node, ast.Name | ast.Attribute)
         and isinstance(node.ctx, ast.Load)
         and id(node) not in inside | dead
-        if dotted(node, module) == "alembic.op" or _is_directive(dotted(node, module))
+        if f"{dotted(node, module)}." == _OP or _is_directive(dotted(node, module))
     ]
 
 
 def _is_directive(name: str) -> bool:
-    return name.startswith("alembic.op.") and name.removeprefix("alembic.op.") not in INERT
+    return name.startswith(_OP) and name.removeprefix(_OP) not in INERT
 
 
 def _calls(module: Module) -> list[ast.Call]:

@@ -90,7 +90,8 @@ HIDDEN = [
      "with ExitStack() as st:\n    b = st.enter_context(op.batch_alter_table('t'))\n    b.drop_column('c')",
      ["alembic.drop_column t.c"]),
     ("",
-     "with op.batch_alter_table('t') as b, op.batch_alter_table('u') as c:\n    b.drop_column('x')\n    c.drop_column('y')",
+     "with op.batch_alter_table('t') as b, op.batch_alter_table('u') as c:\n"
+     "    b.drop_column('x')\n    c.drop_column('y')",
      ["alembic.drop_column t.x", "alembic.drop_column u.y"]),
     ("", "with op.batch_alter_table('t') as b:\n    b.execute('DELETE FROM t')", ["sql.delete_all t"]),
     ("from alembic.operations import ops", "op.invoke(ops.DropTableOp('a'))", ["alembic.drop_table a"]),
@@ -218,7 +219,8 @@ HIDDEN = [
     ("t=sa.table('t')", "op.get_bind().execute(t.insert().values(a=1))", ["alembic.insert_rows t"]),
     ("", "op.execute('MERGE INTO t USING u ON (1=1) WHEN MATCHED THEN DELETE')", ["alembic.change_rows "]),
     ("",
-     "op.execute('CREATE TABLE n AS SELECT * FROM o')\nop.execute('DROP TABLE o')\nop.execute('ALTER TABLE n RENAME TO o')",
+     "op.execute('CREATE TABLE n AS SELECT * FROM o')\nop.execute('DROP TABLE o')\n"
+     "op.execute('ALTER TABLE n RENAME TO o')",
      ["sql.create_table n", "sql.drop_table o", "sql.rename_table n"]),
     ("", "op.execute('DO $$ BEGIN DELETE FROM t; END $$')", ["sql.delete_all t"]),
     ("", "op.execute('SELECT create_hypertable(1)')", ["sql.call create_hypertable"]),
