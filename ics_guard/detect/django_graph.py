@@ -35,11 +35,9 @@ def django_graph_changes(
     known = dict[bytes, Migration | None]()
     old, new = _migrations(before, known), _migrations(after, known)
     squashed = {name for one in (*old.values(), *new.values()) for _, name in one.replaces}
-    return [
-        *(_told_of_squash(change, squashed) for change in changes),
-        *(_missing(name, new[name], lacking) for name, lacking in _lacking(new).items() - _lacking(old).items()),
-        *_second_leaves(old, new),
-    ]
+    lacking = sorted(_lacking(new).items() - _lacking(old).items())
+    facts = [_missing(name, new[name], parent) for name, parent in lacking] or _second_leaves(old, new)
+    return [*(_told_of_squash(change, squashed) for change in changes), *facts]
 
 
 def _migrations(contents: Mapping[str, bytes], known: dict[bytes, Migration | None]) -> dict[str, Migration]:
@@ -117,8 +115,8 @@ def _second_leaves(old: Mapping[str, Migration], new: Mapping[str, Migration]) -
         yield _change("django.second_leaf", added[-1], new[added[-1]], f"({added[-1]} stands beside {others}.)")
 
 
-def _missing(name: str, migration: Migration, lacking: str) -> Change:
-    return _change("django.parent_missing", name, migration, f"({lacking} is missing.)")
+def _missing(name: str, migration: Migration, parent: str) -> Change:
+    return _change("django.parent_missing", name, migration, f"({parent} is missing.)")
 
 
 def _told_of_squash(change: Change, squashed: set[str]) -> Change:

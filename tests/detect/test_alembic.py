@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ics_guard.detect import detect
@@ -331,6 +331,7 @@ def test_what_is_applied_at_a_head() -> None:
     assert ancestors(graph, ["lost1"]) is None
 
 
+@settings(deadline=None)
 @given(st.sampled_from([body for body, _ in HITS] + [after for _, after in NEUTRAL]))
 def test_formatting_never_changes_the_result(body: str) -> None:
     text = revision(body)
@@ -342,6 +343,7 @@ def test_formatting_never_changes_the_result(body: str) -> None:
     assert digests[0] == digests[1]
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_random_bytes_never_crash_and_never_pass_for_nothing(content: bytes) -> None:
     detect(Kind.ALEMBIC, "x.py", None, content)

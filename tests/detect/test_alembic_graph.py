@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ics_guard.detect import detect
@@ -123,6 +123,7 @@ LINES = st.sampled_from([
 ])  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(LINES, max_size=8))
 def test_reading_plainly_agrees_with_the_parser(lines: list[str]) -> None:
     content = "\n".join(lines).encode()
@@ -131,6 +132,7 @@ def test_reading_plainly_agrees_with_the_parser(lines: list[str]) -> None:
         assert read_revision(content) == revision_of(module)
 
 
+@settings(deadline=None)
 @given(
     st.text(alphabet="revision_down =:'\"\\\n#(),[]abN;\r\t", max_size=80).map(lambda text: f"revision = 'a'\n{text}")
 )

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ics_guard.detect import detect
@@ -241,6 +241,7 @@ EDITS = [
 
 
 @pytest.mark.parametrize(("kind", "text"), [(Kind.ALEMBIC, ALEMBIC), (Kind.DJANGO, DJANGO)])
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(EDITS), min_size=1, max_size=4), st.randoms(use_true_random=False))
 def test_no_such_edit_is_a_change(
     kind: Kind, text: str, edits: list[Callable[[str, random.Random], str]], chance: random.Random
@@ -282,6 +283,7 @@ def test_an_edit_of_one_meaning_is_a_change(kind: Kind, old: str, new: str) -> N
     assert detect(kind, "x.py", text.encode(), after.encode())
 
 
+@settings(deadline=None)
 @given(st.sampled_from([Kind.ALEMBIC, Kind.DJANGO]), st.binary(max_size=40), st.integers(0, 2000))
 def test_bytes_put_anywhere_never_crash_and_never_hide_what_cannot_be_read(kind: Kind, noise: bytes, at: int) -> None:
     text = (ALEMBIC if kind is Kind.ALEMBIC else DJANGO).encode()
