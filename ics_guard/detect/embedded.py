@@ -9,6 +9,7 @@ from dataclasses import replace
 from operator import itemgetter
 
 from ics_guard.detect.embedded_raw import raw_statements
+from ics_guard.detect.embedded_shape import is_ddl
 from ics_guard.detect.literals import is_known, read_source
 from ics_guard.detect.operations import Operation, settle, unreadable
 from ics_guard.detect.sql import deleted, detect_sql, edited
@@ -20,47 +21,11 @@ from ics_guard.detect.text import decode, word_set
 _SQL_FILE = re.compile(r"\.(?:[a-z]*sql|ddl)(?:\.\w+)?\Z", re.IGNORECASE)
 _NEWLINE = re.compile("\n")
 _COPY = re.compile(r"\s*insert\b.*\bselect\b", re.IGNORECASE | re.DOTALL)
+_QUOTES = frozenset("\"'`")
 _DOCUMENTS = frozenset({"md", "mdx", "markdown", "rst", "adoc", "asciidoc"})
 _MARKUP = word_set("js jsx ts tsx mjs cjs mts cts vue svelte html htm")
 _PLAIN = word_set("yml yaml txt tmpl tpl j2 jinja erb ddl")
 _HINT = re.compile(r"\b(?:create|alter|drop|truncate|rename|sp_rename|writable_schema)\b", re.IGNORECASE)
-_NAME = r"(?:\S+ \. )?\S+"
-_LIST = rf"{_NAME}(?: , {_NAME})*"
-_DDL = re.compile(
-    "|".join(
-        (
-            rf"create (?:\S+ ){{0,4}}?table (?:if not exists )?{_NAME} (?:\(|as\b|of\b|like\b|partition\b|using\b)",
-            rf"create (?:\S+ ){{0,2}}?index (?:concurrently )?(?:if not exists )?(?:{_NAME} )?on {_NAME} "
-            r"(?:using \S+ )?\(",
-            rf"create (?:\S+ ){{0,3}}?view (?:if not exists )?{_NAME} (?:\(.*?\) )?as\b",
-            rf"create (?:\S+ ){{0,3}}?trigger (?:if not exists )?{_NAME} "
-            r"(?:before|after|instead|on|for|insert|update|delete)\b",
-            rf"create (?:or replace )?(?:function|procedure) {_NAME} \(",
-            rf"create (?:type|domain) {_NAME} as\b",
-            rf"create policy {_NAME} on\b",
-            rf"create (?:schema|extension|sequence|database) (?:if not exists {_NAME}|{_NAME}\Z)",
-            r"do (?:language \S+ )?\$\$ ",
-            r"if (?:not exists|exists|object_id|col_length|not object_id) ?\(",
-            r"exec(?:ute)? (?:\S+ \. )?sp_rename\b",
-            r"drop (?:table|index|view|trigger|materialized view|schema|type|sequence|function|procedure|database"
-            rf"|policy|extension) (?:concurrently )?(?:if exists )?{_LIST}(?: on {_NAME})?"
-            r"(?: cascade| restrict| \(.*\))?\Z",
-            rf"alter (?:foreign )?table (?:if exists )?(?:only )?{_NAME} (?:add|drop|alter|rename|modify|change|set"
-            r"|enable|disable|force|no|owner|attach|detach|validate|engine|convert|inherit|replica|cluster|auto_increment"
-            r"|with (?:no)?check)\b",
-            rf"alter (?:type|sequence|index|view|schema|domain) (?:if exists )?{_NAME} "
-            r"(?:add|drop|rename|set|owner|alter|restart|as)\b",
-            rf"truncate (?:table )?(?:only )?{_LIST}(?: (?:restart|continue) identity)?(?: cascade| restrict)?\Z",
-            rf"rename table {_NAME} to\b",
-            r"pragma (?:\S+ \. )?writable_schema\b",
-        )
-    )
-)
-
-
-def is_ddl(statement: Statement) -> bool:
-    """Given a statement found in a string, return whether it has the shape of DDL and is not a sentence about some."""
-    return _DDL.match(statement.canonical) is not None and statement.words[2:3] != ("failed",)
 
 
 def read_embedded(text: str, path: str) -> list[Operation]:
@@ -70,7 +35,11 @@ def read_embedded(text: str, path: str) -> list[Operation]:
         return []
     newlines = [match.start() for match in _NEWLINE.finditer(text)]
     known, source = is_known(suffix), read_source(text, path)
-    quoted = [(one.start, one.end) for one in source.literals] if known or suffix not in _PLAIN else []
+    quoted = (
+        [(one.start, one.end) for one in source.literals if one.end < len(text) or text[-1] in _QUOTES]
+        if known or suffix not in _PLAIN
+        else []
+    )
     found = [(one.start, split(one.text)) for one in source.literals if _HINT.search(one.text) or _COPY.match(one.text)]
     if suffix not in _MARKUP:
         raw = raw_statements(text, [*quoted, *source.comments], known=known)

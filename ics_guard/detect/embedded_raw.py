@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+from ics_guard.detect.embedded_shape import is_ddl
 from ics_guard.detect.sql_split import Statement, split
 
 _OBJECT = (
@@ -20,7 +21,7 @@ _LEAD = (
     r";[ \t]*",
 )
 _AT_LINE_START = re.compile(rf"(?:{'|'.join(_LEAD)})(?P<here>){_VERB}\s", re.IGNORECASE | re.MULTILINE)
-_LONGEST = 20_000
+_SHORT, _LONGEST = 300, 20_000
 _PARAGRAPH = re.compile(r"\n[ \t]*\n|\n[ \t]*[\w\"'-]+:(?=\s)|</|\s\|\s|\Z")
 _STATEMENT = re.compile(f";|{_PARAGRAPH.pattern}")
 
@@ -36,17 +37,20 @@ def raw_statements(text: str, covered: Iterable[tuple[int, int]], *, known: bool
     result = []
     for match in (_ANYWHERE if known else _AT_LINE_START).finditer(text):
         start = match.start() if known else match.start("here")
-        if not _inside(spans, starts, start):
-            read = _first(text, start, _STATEMENT)
-            if read and not read.closed:  # a body may hold semicolons
-                read = _first(text, start, _PARAGRAPH)
-            result += [(read, start)] if read else []
+        if _inside(spans, starts, start):
+            continue
+        beginning = _first(text, start, _STATEMENT, _SHORT)
+        if beginning and (is_ddl(beginning) or not beginning.closed):
+            whole = _first(text, start, _STATEMENT, _LONGEST)
+            if whole and not whole.closed:  # a body may hold semicolons
+                whole = _first(text, start, _PARAGRAPH, _LONGEST)
+            result += [(whole, start)] if whole and is_ddl(whole) else []
     return result
 
 
-def _first(text: str, start: int, ending: re.Pattern[str]) -> Statement | None:
-    end = ending.search(text, start, start + _LONGEST)
-    return next(iter(split(text[start : end.start() if end else start + _LONGEST])), None)
+def _first(text: str, start: int, ending: re.Pattern[str], longest: int) -> Statement | None:
+    end = ending.search(text, start, start + longest)
+    return next(iter(split(text[start : end.start() if end else start + longest])), None)
 
 
 def _inside(spans: Sequence[tuple[int, int]], starts: Sequence[int], offset: int) -> bool:

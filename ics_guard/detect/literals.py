@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -23,28 +24,28 @@ class Source(NamedTuple):
 
 
 _SLASHED = r"//[^\n]*"
-_BLOCK = r"/\*.*?(?:\*/|\Z)"
+_BLOCK = r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)"
 _HASHED = r"\#[^\n]*"
 _QUOTE_CHARACTER = r"\?[\"']|\\[\"'`]"
-_DOC_ATTRIBUTE = r"\#!?\[doc\b[^\]]*\]"
+_DOC_ATTRIBUTE = r"\#!?\[doc\b[^\]\n]*\]"
 _DASHED = r"--[^\n]*"
-_TRIPLE = r'[rRbBuUfF]{0,2}"""(?:\\.|[^\\])*?"""'
-_TRIPLE_SINGLE = r"[rRbBuUfF]{0,2}'''(?:\\.|[^\\])*?'''"
-_RUST_RAW = r'b?r(?P<hashes>\#*)".*?"(?P=hashes)'
-_CPP_RAW = r'R"(?P<mark>[^()\s"]*)\(.*?\)(?P=mark)"'
-_VERBATIM = r'\$?@\$?"(?:""|[^"])*"'
-_DOUBLE_LINES = r'[a-zA-Z]?"(?:\\.|[^"\\])*"'
-_DOUBLE = r'[a-zA-Z]{0,2}"(?:\\.|[^"\\\n])*"'
-_SINGLE_LINES = r"'(?:\\.|[^'\\])*'"
-_SINGLE = r"[a-zA-Z]{0,2}'(?:\\.|[^'\\\n])*'"
+_TRIPLE = r'[rRbBuUfF]{0,2}"""[^"\\]*+(?:(?:\\(?:.|\Z)|"(?!""))[^"\\]*+)*+(?:"""|\Z)'
+_TRIPLE_SINGLE = r"[rRbBuUfF]{0,2}QQQ[^'\\]*+(?:(?:\\(?:.|\Z)|'(?!''))[^'\\]*+)*+(?:QQQ|\Z)".replace("QQQ", "'" * 3)
+_RUST_RAW = r'b?r(?P<hashes>\#*+)".*?(?:"(?P=hashes)|\Z)'
+_CPP_RAW = r'R"(?P<mark>[^()\s"]{0,16})\(.*?(?:\)(?P=mark)"|\Z)'
+_VERBATIM = r'\$?@\$?"[^"]*+(?:""[^"]*+)*+(?:"|\Z)'
+_DOUBLE_LINES = r'[a-zA-Z]?"[^"\\]*+(?:\\(?:.|\Z)[^"\\]*+)*+(?:"|\Z)'
+_DOUBLE = r'[a-zA-Z]{0,2}"(?:\\.|[^"\\\n])*+"'
+_SINGLE_LINES = r"'[^'\\]*+(?:\\(?:.|\Z)[^'\\]*+)*+(?:'|\Z)"
+_SINGLE = r"[a-zA-Z]{0,2}'(?:\\.|[^'\\\n])*+'"
 _CHARACTER = r"b?'(?:\\[^\n]{1,8}?|[^'\\\n])'"
-_BACKTICK = r"`(?:\\.|[^`\\])*`"
-_BRACED = (
-    r"(?:\{(?:[^{}]|\{[^{}]*\})*+\}|\((?:[^()]|\([^()]*\))*+\)|\[[^\[\]]*\]|<[^<>\n]*>|\|[^|\n]*\||/[^/\n]*/|![^!\n]*!)"
-)
+_BACKTICK = r"`[^`\\]*+(?:\\(?:.|\Z)[^`\\]*+)*+(?:`|\Z)"
+_BRACED = r"(?:\{(?:[^{}]|\{[^{}]*\}){0,4000}+\}|\((?:[^()]|\([^()]*\)){0,4000}+\)|\[[^\[\]]{0,4000}\]|<[^<>\n]*>|\|[^|\n]*\||/[^/\n]*/|![^!\n]*!)"
 _SIGIL = rf"(?:%[qQ]?|~[sS]|qq?\s?){_BRACED}"
-_GO_RAW = r"`[^`]*`"
-_HEREDOC = r"<<[<~-]?[ \t]*(?P<q>[\"'`]?)(?P<tag>[A-Za-z_]\w*)(?P=q)[^\n]*\n.*?\n[ \t]*(?P=tag)\b"
+_GO_RAW = r"`[^`]*+(?:`|\Z)"
+_HEREDOC = r"<<(?:<[ \t]*|[~-]|(?=[ \t]*[A-Z\"'])[ \t]*)(?P<q>[\"'`]?)(?P<tag>[A-Za-z_]\w*)(?P=q)[^\n]*\n"
+_LINE_START = re.compile(r"^[ \t]*(\w+)", re.MULTILINE)
+_LONG_STRING = r"\[\[[^\]]*+(?:\](?!\])[^\]]*+)*+(?:\]\]|\Z)"
 
 _LANGUAGES = {
     ("rs",): ((_SLASHED, _BLOCK, _DOC_ATTRIBUTE), (_RUST_RAW, _CHARACTER, _DOUBLE_LINES)),
@@ -69,7 +70,7 @@ _LANGUAGES = {
         (_BACKTICK, _DOUBLE, _SINGLE),
     ),
     ("php",): ((_SLASHED, _BLOCK, _HASHED), (_HEREDOC, _DOUBLE_LINES, _SINGLE_LINES)),
-    ("lua", "hs", "elm"): ((_DASHED,), (r"\[\[.*?\]\]", _DOUBLE, _SINGLE)),
+    ("lua", "hs", "elm"): ((_DASHED,), (_LONG_STRING, _DOUBLE, _SINGLE)),
 }  # fmt: skip
 _OTHERWISE = ((_SLASHED, _BLOCK), (_TRIPLE, _BACKTICK, _DOUBLE, _SINGLE))
 
@@ -89,6 +90,7 @@ _OPEN_TABLE = re.compile(r"\s*create\b[^()]*\btable\b[^()]*\(", re.IGNORECASE)
 _DOCUMENTED = re.compile(
     r"(?:^[ \t]*(?:async[ \t]+def|def|class)\b[^\n]*|^[ \t]*\)[^\n]*):[ \t]*\n\s*\Z|\A\s*\Z", re.MULTILINE
 )
+_C_FAMILY = frozenset({"c", "h", "cc", "cpp", "cxx", "hpp", "m", "mm"})
 _DOTTED = frozenset({"php", "pl", "pm"})
 _ADJACENT = frozenset({"py", "c", "h", "cc", "cpp", "dart", "rb"})
 _MARGIN = re.compile(r"^[ \t]*\|", re.MULTILINE)
@@ -121,22 +123,45 @@ def read_source(text: str, path: str) -> Source:
     Neighbours that the code puts together become one; what it puts between or behind them is a hole.
     """
     suffix = path.rpartition(".")[2].lower()
-    found, hidden, listed = list[Literal](), list[tuple[int, int]](), False
-    for match in _pattern(suffix).finditer(text):
-        start, end = match.span()
+    found, hidden, listed, position = list[Literal](), list[tuple[int, int]](), False, 0
+    pattern, closings = _pattern(suffix), _Closings(text)
+    while match := pattern.search(text, position):
+        start, position = match.span()
         if match["shown"] is None or (suffix == "py" and _DOCUMENTED.search(text[max(0, start - _NEAR) : start])):
-            hidden.append((start, end))
+            hidden.append((start, position))
             continue
-        value = _value(match, suffix)
+        value = _value(match.group(), suffix)
+        if match.groupdict().get("tag"):
+            end = closings.after(match["tag"], position)
+            if end is None:  # a shift, or `class << self`
+                position = start + 2
+                continue
+            value, position = text[position : text.rfind("\n", 0, end)], end
         joint = _joint(found[-1], text[found[-1].end : start], suffix, listed=listed) if found else None
         if joint is None:
-            found.append(Literal(value, start, end))
+            found.append(Literal(value, start, position))
             listed = _CONCAT.search(text, max(0, start - _NEAR), start) is not None
         else:
-            found[-1] = Literal(found[-1].text + joint + value, found[-1].start, end)
+            found[-1] = Literal(found[-1].text + joint + value, found[-1].start, position)
     behind = _PUT_BEHIND_DOT if suffix in _DOTTED else _PUT_BEHIND
     whole = (one._replace(text=one.text + _HOLE) if behind.match(text, one.end) else one for one in found)
     return Source(tuple(whole), tuple(hidden))
+
+
+class _Closings:
+    """Where the lines begin that could close a heredoc; looked for once, and only if there is one."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.places = text, dict[str, list[int]]()
+
+    def after(self, tag: str, position: int) -> int | None:
+        """Given a heredoc's tag and where its text begins, return where it ends, behind the tag."""
+        if not self.places:
+            for match in _LINE_START.finditer(self.text):
+                self.places.setdefault(match[1], []).append(match.end())
+        ends = self.places.get(tag, [])
+        index = bisect_right(ends, position)
+        return ends[index] if index < len(ends) else None
 
 
 def _joint(near: Literal, between: str, suffix: str, *, listed: bool) -> str | None:
@@ -153,14 +178,12 @@ def _joint(near: Literal, between: str, suffix: str, *, listed: bool) -> str | N
     return "\n" if opened and "{" not in between and "}" not in between else None
 
 
-def _value(match: re.Match[str], suffix: str) -> str:
-    written = match.group()
-    if written.startswith("<<"):
-        return written.partition("\n")[2].rpartition("\n")[0]
+def _value(written: str, suffix: str) -> str:
+    """Given a string as it is written, return what it stands for."""
     raw = _RAW.match(written) is not None or (suffix == "go" and written[0] == "`")
     opening = next((index for index, character in enumerate(written) if character in "\"'`([{<|/!"), 0)
-    if written.startswith('R"'):
-        inside = written[written.index("(") + 1 : written.rindex(")")]
+    if written.startswith('R"') and suffix in _C_FAMILY:
+        inside = written.partition("(")[2].rpartition(")")[0]
     elif written[opening : opening + 3] in ('"""', "'''"):
         inside = written[opening + 3 : -3]
         inside = _MARGIN.sub("", inside) if suffix in ("kt", "kts", "scala") else inside
