@@ -104,7 +104,7 @@ def _result(change: Change, place: int) -> dict[str, Any]:
             "operation": change.operation,
             "object": shortened(change.object),
             "kind": str(change.kind),
-            "sources": list(change.sources),
+            "sources": [shortened(source) for source in change.sources],
         },
     }
 
