@@ -16,7 +16,7 @@ ABOUT_THE_PAST = frozenset({"applied-unprotected", "cannot-tell"})
 
 _ANSWERED_BY_EVIDENCE = frozenset({"never-seen", "evidence-needed"})
 _ATTEST = "where the data is: ics-guard attest, then commit what it writes"
-_LINKS = {"waived": "", "attested": "rest on "}
+_LINKS = {"waived": ("", ""), "attested": ("rests on ", "rest on ")}
 _NO_EVIDENCE = Evidence()
 _CLOCK_SLACK = timedelta(minutes=5)
 
@@ -144,10 +144,10 @@ def _with_count(reason: Reason, lacking: list[Change]) -> Reason:
 
 def _said(code: str, source: str, words: Iterable[str]) -> list[Reason]:
     """Nothing passes silently: one note for each thing that is relied on, with how many changes rely on it."""
-    counted = Counter(words)
+    one, many = _LINKS[code]
     return [
-        Reason(code, source, f"{count} change{'' if count == 1 else 's'} {_LINKS[code]}{said}", "", blocking=False)
-        for said, count in counted.items()
+        Reason(code, source, f"1 change {one}{said}" if count == 1 else f"{count} changes {many}{said}", "", False)
+        for said, count in Counter(words).items()
     ]
 
 
