@@ -64,9 +64,9 @@ def _at_most(level: str, lines: list[str]) -> list[str]:
 
 def _of_change(level: str, change: Change) -> str:
     where = {"file": printable(change.path), "line": str(change.line), "col": str(change.column)}
-    sources = f" Sources: {', '.join(change.sources)}." if change.sources else ""
-    said = f"{headline(change)}: {shortened(change.reason)} ({change.severity}, {change.rule}){sources}"
-    return _command(level, {**where, "title": f"ics-guard: {headline(change)}"}, said)
+    sources = f" Sources: {shortened(', '.join(change.sources))}." if change.sources else ""
+    said = f"{headline(change)}: {shortened(change.reason)} ({change.rule}){sources}"
+    return _command(level, {**where, "title": f"ics-guard: {change.severity}"}, said)
 
 
 def _of_reason(level: str, reason: Reason) -> str:
