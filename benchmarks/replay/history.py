@@ -14,6 +14,7 @@ from typing import IO
 from benchmarks.replay.nouns import Commit, Edit
 
 _RAW = ("--raw", "-z", "-M", "-l1000", "--no-abbrev", "--no-ext-diff", "--no-textconv", "--root")
+_AT_ONCE = 256
 
 
 @contextmanager
@@ -29,22 +30,39 @@ def borrowed(clone: Path, *, checkout: bool = False) -> Iterator[Path]:
 
 
 def commits(folder: Path, revision: str, *, first_parent: bool = False, most: int = 0) -> Iterator[Commit]:
-    """Given a repository and a revision, yield the commits it holds, newest first, each against its first parent."""
+    """Given a repository and a revision, yield the commits it holds, newest first, each against its first parent.
+
+    One that git cannot compare, since the clone lacks objects of it, has None for edits.
+    """
     chosen = [*(["--first-parent"] if first_parent else []), *([f"-n{most}"] if most else [])]
-    command = ["log", *_RAW, "--diff-merges=first-parent", "--format=%x01%H %P", *chosen, revision, "--"]
-    fields = iter(_git(folder, *command).split(b"\0"))
+    oids = _git(folder, "rev-list", *chosen, revision, "--").decode().split()
+    for start in range(0, len(oids), _AT_ONCE):
+        yield from _compared(folder, oids[start : start + _AT_ONCE])
+
+
+def _compared(folder: Path, oids: list[str]) -> Iterator[Commit]:
+    command = ["log", "--no-walk=unsorted", "--stdin", *_RAW, "--diff-merges=first-parent", "--format=%x01%H %P"]
+    try:
+        raw = _git(folder, *command, stdin="\n".join(oids).encode())
+    except subprocess.CalledProcessError:
+        if len(oids) > 1:
+            half = len(oids) // 2
+            yield from _compared(folder, oids[:half])
+            yield from _compared(folder, oids[half:])
+        else:
+            yield Commit(oids[0], None, None)
+        return
+    fields = iter(raw.split(b"\0"))
     head: list[str] = []
     edits: list[Edit] = []
-    for raw in fields:
-        field = raw.lstrip(b"\n")
+    for field in (one.lstrip(b"\n") for one in fields):
         if field.startswith(b"\x01"):
             if head:
                 yield Commit(head[0], head[1] if len(head) > 1 else None, tuple(edits))
             head, edits = field[1:].decode().split(), []
         elif field.startswith(b":"):
             edits += _edits(field.decode(), fields)
-    if head:
-        yield Commit(head[0], head[1] if len(head) > 1 else None, tuple(edits))
+    yield Commit(head[0], head[1] if len(head) > 1 else None, tuple(edits))
 
 
 def _edits(about: str, names: Iterator[bytes]) -> Iterator[Edit]:
@@ -101,5 +119,5 @@ def _stream(stream: IO[bytes] | None) -> IO[bytes]:
     return stream
 
 
-def _git(folder: Path, *arguments: str) -> bytes:
-    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True).stdout
+def _git(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
+    return subprocess.run(["git", *arguments], cwd=folder, input=stdin, check=True, capture_output=True).stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import lru_cache
+from pathlib import PurePosixPath
 
 from benchmarks.replay.databases import Apply, apply_sqlite, postgres
 from benchmarks.replay.embedded_labels import label_embedded
@@ -32,7 +33,7 @@ class Labeller:
         """Given a commit, return the labels of the watched files that it edits."""
         found: list[Labelled] = []
         in_groups: dict[SqlGroup, list[Edit]] = {}
-        for edit in (part for whole in commit.edits for part in self._within(whole)):
+        for edit in (part for whole in commit.edits or () for part in self._within(whole)):
             kind = self.kind(edit.path) or self.kind(edit.previous or "")
             if kind is Kind.SQL or (kind and kind is not Kind.EMBEDDED and not edit.path.endswith(".py")):
                 if edit.path.endswith(".sql") or kind is Kind.SQL:
@@ -42,6 +43,10 @@ class Labeller:
         for group, edits in in_groups.items():
             found += self.judge.label(commit, group, edits)
         return found
+
+    def touches(self, commit: Commit) -> bool:
+        """Given a commit, return whether it edits a watched file."""
+        return any(self.kind(path) for edit in commit.edits or () for path in edit.paths)
 
     def _within(self, edit: Edit) -> Iterator[Edit]:
         """A file that moves into or out of what is watched is a file that comes or goes."""
@@ -56,7 +61,9 @@ class Labeller:
         if kind is Kind.EMBEDDED:
             return Labelled(edit, *label_embedded(edit.path, before, after))
         if kind in (Kind.ALEMBIC, Kind.DJANGO):
-            return Labelled(edit, *label_python(before, after, renamed=edit.previous is not None))
+            same = PurePosixPath(edit.path).name == PurePosixPath(edit.previous or edit.path).name
+            moved = "" if edit.previous is None else "folder" if same else "name"
+            return Labelled(edit, *label_python(before, after, moved=moved))
         return Labelled(edit, Label.NONE, "not scored")
 
     def _group(self, path: str) -> SqlGroup:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -59,11 +59,11 @@ class Edit:
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit, its first parent (None for a root), and what git says it edits."""
+    """A commit, its first parent (None for a root), and what it edits: None if the clone lacks objects of it."""
 
     oid: str
     parent: str | None
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit, ...] | None
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A file at which label and engine differ: missed, a false alarm, or seen as a notice only, which holds nothing."""
+    """A file at which label and engine differ: missed, or a false alarm.
+
+    `notice only`: seen, in a commit of which nothing was called worse than a notice, so that nothing would be held.
+    """
 
     commit: str
     path: str
@@ -98,11 +101,15 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Scored:
-    """A commit with its label, whether the engine agrees, and the files at which it does not."""
+    """A commit with the labels of its files, and the files at which the engine disagrees.
 
-    label: Label
-    agrees: bool
-    files: tuple[Label, ...]
+    `counts`: the labels that the commit counts under, and whether the engine agrees: each schema label of its files,
+    or, if none has one, the first label in the order of `Label`.
+    """
+
+    oid: str
+    counts: Mapping[Label, bool]
+    files: tuple[Labelled, ...]
     disagreements: tuple[Disagreement, ...]
 
 
@@ -117,6 +124,7 @@ def score(commit: Commit, labelled: Iterable[Labelled], found: Iterable[Found]) 
         Disagreement(commit.oid, one.edit.path, what, one.label, one.how, rules)
         for one in labels
         for what, rules in _compared(one, reports)
+        if what != "notice only" or all(report.notice for report in reports)
     ]
     known = {path for one in labels for path in one.edit.paths}
     disagreements += [
@@ -124,10 +132,16 @@ def score(commit: Commit, labelled: Iterable[Labelled], found: Iterable[Found]) 
         for one in reports
         if one.path not in known and not one.notice
     ]
-    label = next((kind for kind in Label if kind in {one.label for one in labels}), Label.NONE)
-    against = "missed" if label.schema else "false alarm"
-    agrees = not any(one.what == against for one in disagreements)
-    return Scored(label, agrees, tuple(one.label for one in labels), tuple(disagreements))
+    borne = {one.label for one in labels}
+    counted = {label for label in borne if label.schema} or {
+        next((kind for kind in Label if kind in borne), Label.NONE)
+    }
+    counts = {label: not any(_against(label, one) for one in disagreements) for label in counted}
+    return Scored(commit.oid, counts, tuple(labels), tuple(disagreements))
+
+
+def _against(label: Label, one: Disagreement) -> bool:
+    return one.what == "missed" and one.label is label if label.schema else one.what == "false alarm"
 
 
 def _compared(one: Labelled, reports: list[Found]) -> list[tuple[str, tuple[str, ...]]]:

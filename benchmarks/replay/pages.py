@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.replay.nouns import MEANINGS, Label
+from benchmarks.replay.python_labels import PRINTED
 from benchmarks.replay.run import Replay
 
 RECALL = 0.995
@@ -23,9 +24,10 @@ Document = dict[str, Any]
 
 def as_document(result: Replay) -> Document:
     """Given a replay, return it as plain values."""
-    labels = Counter(one.label for one in result.scored)
-    agreeing = Counter(one.label for one in result.scored if one.agrees)
-    files = Counter(label for one in result.scored for label in one.files)
+    labels = Counter(label for one in result.scored for label in one.counts)
+    agreeing = Counter(label for one in result.scored for label, agrees in one.counts.items() if agrees)
+    schema = [one for one in result.scored if any(label.schema for label in one.counts)]
+    files = Counter(file.label for one in result.scored for file in one.files)
     wrong = Counter(
         bad.label for one in result.scored for bad in one.disagreements if bad.what in ("missed", "false alarm")
     )
@@ -33,6 +35,8 @@ def as_document(result: Replay) -> Document:
         "history": result.name,
         "head": result.head,
         "commits": len(result.scored),
+        "schema_commits": len(schema),
+        "schema_commits_found": sum(all(one.counts.values()) for one in schema),
         "by_label": {
             str(label): {
                 "commits": labels[label],
@@ -42,6 +46,13 @@ def as_document(result: Replay) -> Document:
             }
             for label in Label
         },
+        "absent": list(result.absent),
+        "printed_only": [
+            {"commit": one.oid, "path": file.edit.path}
+            for one in result.scored
+            for file in one.files
+            if file.how == PRINTED
+        ],
         "engine_seconds": round(result.engine_seconds, 1),
         "label_seconds": round(result.label_seconds, 1),
         "disagreements": [
@@ -71,7 +82,7 @@ def summed(documents: Sequence[Document]) -> Document:
     }
     total: Document = {
         "history": "all",
-        "commits": sum(one["commits"] for one in documents),
+        **{key: sum(one[key] for one in documents) for key in ("commits", "schema_commits", "schema_commits_found")},
         "by_label": by_label,
         "engine_seconds": round(sum(one["engine_seconds"] for one in documents), 1),
         "disagreements": [],
@@ -83,11 +94,12 @@ def _judged(document: Document) -> Document:
     """Recall and false alarms by commit, and whether they are what docs/detection-measured.md promises."""
     cells = document["by_label"]
 
-    def rate(labels: Sequence[Label], key: str = "agree") -> float | None:
+    def rate(labels: Sequence[Label]) -> float | None:
         commits = sum(cells[label]["commits"] for label in labels)
-        return sum(cells[label][key] for label in labels) / commits if commits else None
+        return sum(cells[label]["agree"] for label in labels) / commits if commits else None
 
-    recall = rate([label for label in Label if label.schema])
+    commits = document["schema_commits"]
+    recall = document["schema_commits_found"] / commits if commits else None
     firm = rate([Label.ADDED, Label.DELETED])
     taste, silent = rate([Label.FORMATTED, Label.RENAMED]), rate([Label.NONE])
     met = (
@@ -118,6 +130,8 @@ def as_text(document: Document) -> str:
     lines += ["", *(f"  {key.replace('_', ' '):42} {_percent(document[key])}" for key in _RATES)]
     lines += ["", f"  engine {document['engine_seconds']} s, labels {document['label_seconds']} s", ""]
     lines += [f"  {_named(one)}" for one in document["disagreements"]]
+    lines += [f"  only what it prints: {one['commit'][:12]} {one['path']}" for one in document["printed_only"]]
+    lines += [f"  not replayed, for the clone lacks objects of it: {oid[:12]}" for oid in document["absent"]]
     return "\n".join(lines)
 
 

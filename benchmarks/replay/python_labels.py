@@ -10,11 +10,20 @@ from dataclasses import dataclass
 from benchmarks.replay.nouns import Label
 
 _GRAPH = ("revision", "down_revision", "branch_labels", "depends_on")
+_TALKERS = re.compile(
+    r"(?:.*\.)?_?(?:log|logger|logging|LOG|LOGGER)\.(?:debug|info|warning|warn|error|exception|critical)|print"
+)
 _SQL = re.compile(r"\s*(?:select|insert|update|delete|create|alter|drop|with|truncate|comment|pragma)\b", re.IGNORECASE)
 
 
-def label_python(before: bytes | None, after: bytes | None, *, renamed: bool) -> tuple[Label, str]:
-    """Given both versions of a file in a folder of migrations, return its label and how it came about."""
+PRINTED = "the same trees but for what is printed or logged, or how a string is put together"
+
+
+def label_python(before: bytes | None, after: bytes | None, *, moved: str = "") -> tuple[Label, str]:
+    """Given both versions of a file in a folder of migrations, return its label and how it came about.
+
+    `moved` says what a rename changes, "" if there is none.
+    """
     try:
         old, new = (None if content is None else _read(content) for content in (before, after))
     except (SyntaxError, ValueError, RecursionError):
@@ -28,16 +37,25 @@ def label_python(before: bytes | None, after: bytes | None, *, renamed: bool) ->
         return Label.DELETED, "a migration that is gone"
     if old and new and old.core != new.core:
         return Label.CHANGED, "the trees differ in what the migration reaches"
-    return (Label.RENAMED, "same bytes") if renamed and before == after else (Label.FORMATTED, "same trees")
+    if moved == "name" and old and old.django:
+        return Label.OTHER, "the same trees under another name, and Django knows a migration by its name"
+    if moved and before == after:
+        return Label.RENAMED, "same bytes"
+    return Label.FORMATTED, "same trees" if old and new and old.strict == new.strict else PRINTED
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """`core`: what a migration is made of and reaches, "" if the file is none. `directs`: it calls Alembic's `op`."""
+    """`core`: what a migration is made of and reaches, "" if the file is none; `strict`: with what it only prints.
+
+    `directs`: the file calls Alembic's `op`.
+    """
 
     core: str
+    strict: str
     whole: str
     directs: bool
+    django: bool
 
 
 def _helper(old: _Shape | None, new: _Shape | None) -> tuple[Label, str]:
@@ -51,18 +69,19 @@ def _helper(old: _Shape | None, new: _Shape | None) -> tuple[Label, str]:
 def _read(content: bytes) -> _Shape:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old histories hold "\d" without an r before it
-        tree = ast.parse(content)
+        strict, tree = ast.parse(content), ast.parse(content)
     directs = any(
         isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "op"
         for node in ast.walk(tree)
     )
-    tree = _Plain(_imports(tree)).visit(tree)
-    return _Shape(_core(tree), ast.dump(tree), directs)
+    strict = _Plain(_imports(strict), strict=True).visit(strict)
+    tree = _Plain(_imports(tree), strict=False).visit(tree)
+    return _Shape(_core(tree), _core(strict), ast.dump(tree), directs, any(map(_is_django, tree.body)))
 
 
 def _imports(tree: ast.Module) -> dict[str, str]:
     """What each imported name stands for, so that the manner of the import makes no difference."""
-    found = {}
+    found: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.asname: alias.name for alias in node.names if alias.asname}
@@ -75,46 +94,73 @@ def _imports(tree: ast.Module) -> dict[str, str]:
 class _Plain(ast.NodeTransformer):
     """Takes out what is no code: imports, bare constants, annotations; and writes names in one way."""
 
-    def __init__(self, imports: dict[str, str]) -> None:
+    def __init__(self, imports: dict[str, str], *, strict: bool) -> None:
         self.imports = imports
+        self.strict = strict
 
-    def visit_Import(self, _node: ast.Import) -> None:  # noqa: D102, N802
+    def visit_Import(self, _node: ast.Import) -> None:
         return None
 
-    def visit_ImportFrom(self, _node: ast.ImportFrom) -> None:  # noqa: D102, N802
+    def visit_ImportFrom(self, _node: ast.ImportFrom) -> None:
         return None
 
-    def visit_Pass(self, _node: ast.Pass) -> None:  # noqa: D102, N802
+    def visit_Pass(self, _node: ast.Pass) -> None:
         return None
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:  # noqa: D102, N802
-        return None if isinstance(node.value, ast.Constant) else self.generic_visit(node)
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        self.generic_visit(node)
+        value = node.value
+        told = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and _TALKERS.fullmatch(value.func.id)
+        return None if isinstance(value, ast.Constant) or (told and not self.strict) else node
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:  # noqa: D102, N802
-        return self.visit(ast.Assign([node.target], node.value)) if node.value else None  # type: ignore[no-any-return]
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        self.generic_visit(node)
+        texts = [part.value for part in node.values if isinstance(part, ast.Constant)]
+        if self.strict or len(texts) < len(node.values):
+            return node
+        return self.visit_Constant(ast.Constant("".join(map(str, texts))))  # an `f` before a string without holes
 
-    def visit_arg(self, node: ast.arg) -> ast.AST:  # noqa: D102
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        return self.generic_visit(node if self.strict else _filled(node))
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        return self.visit(ast.Assign([node.target], node.value)) if node.value else None
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
         return ast.arg(node.arg)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:  # noqa: D102, N802
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
         return self.generic_visit(node)
 
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:  # noqa: D102, N802
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
         value = node.value
         return ast.Constant(" ".join(value.split()) if isinstance(value, str) and _SQL.match(value) else value)
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: D102, N802
+    def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.Name(self.imports.get(node.id, node.id))
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:  # noqa: D102, N802
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         value = self.visit(node.value)
         return ast.Name(f"{value.id}.{node.attr}") if isinstance(value, ast.Name) else ast.Attribute(value, node.attr)
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: D102, N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         node.keywords.sort(key=lambda keyword: keyword.arg or "")
         return node
+
+
+def _filled(node: ast.BinOp) -> ast.AST:
+    """A text with `%s` in it and what fills it, as the f-string that means the same; else the node as it is."""
+    if not (isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)):
+        return node
+    given = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+    texts = node.left.value.split("%s")
+    if len(texts) != len(given) + 1 or any("%" in text for text in texts):
+        return node
+    holes = [ast.FormattedValue(value, -1) for value in given]
+    parts = [part for pair in zip(map(ast.Constant, texts), [*holes, None], strict=True) for part in pair if part]
+    return ast.JoinedStr([part for part in parts if not (isinstance(part, ast.Constant) and part.value == "")])
 
 
 def _core(tree: ast.Module) -> str:

@@ -71,7 +71,7 @@ class SqlJudge:
     def _files(
         self, commit: str | None, group: SqlGroup, touched: set[str], alone: set[str]
     ) -> list[tuple[tuple[str, str], ...]]:
-        """The lists of files, each with the id of its content, that make a schema each: all in order, then each alone."""
+        """The lists of files with the ids of their contents that make a schema each: all in order, then each alone."""
         files = self.contents.files(commit) if commit else {}
         if not touched:
             lists: list[tuple[tuple[str, str], ...]] = []
