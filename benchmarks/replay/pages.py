@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.replay.nouns import MEANINGS, Label
 from benchmarks.replay.python_labels import PRINTED
 from benchmarks.replay.run import Replay
+from benchmarks.replay.sql_labels import BY_TEXT
 
 RECALL = 0.995
 NOISE = {Label.FORMATTED: 0.01, Label.RENAMED: 0.01, Label.NONE: 0.005}
@@ -47,6 +48,8 @@ def as_document(result: Replay) -> Document:
             for label in Label
         },
         "absent": list(result.absent),
+        "sql_files": sum(file.edit.path.endswith(".sql") for one in result.scored for file in one.files),
+        "sql_files_by_text": sum(BY_TEXT in file.how for one in result.scored for file in one.files),
         "printed_only": [
             {"commit": one.oid, "path": file.edit.path}
             for one in result.scored
@@ -128,7 +131,12 @@ def as_text(document: Document) -> str:
                 f"{cell['files']:6} files, {cell['files_wrong']} wrong   {MEANINGS[label]}"
             )
     lines += ["", *(f"  {key.replace('_', ' '):42} {_percent(document[key])}" for key in _RATES)]
-    lines += ["", f"  engine {document['engine_seconds']} s, labels {document['label_seconds']} s", ""]
+    lines += ["", f"  engine {document['engine_seconds']} s, labels {document['label_seconds']} s"]
+    if document["sql_files"]:
+        lines.append(
+            f"  {document['sql_files']} SQL files, {document['sql_files_by_text']} of them labelled by text alone"
+        )
+    lines.append("")
     lines += [f"  {_named(one)}" for one in document["disagreements"]]
     lines += [f"  only what it prints: {one['commit'][:12]} {one['path']}" for one in document["printed_only"]]
     lines += [f"  not replayed, for the clone lacks objects of it: {oid[:12]}" for oid in document["absent"]]

@@ -6,14 +6,19 @@ import ast
 import re
 import warnings
 from dataclasses import dataclass
+from string import Formatter
 
 from benchmarks.replay.nouns import Label
+from benchmarks.replay.sql_text import statements
 
 _GRAPH = ("revision", "down_revision", "branch_labels", "depends_on")
 _TALKERS = re.compile(
     r"(?:.*\.)?_?(?:log|logger|logging|LOG|LOGGER)\.(?:debug|info|warning|warn|error|exception|critical)|print"
 )
-_SQL = re.compile(r"\s*(?:select|insert|update|delete|create|alter|drop|with|truncate|comment|pragma)\b", re.IGNORECASE)
+_SQL = re.compile(
+    r"\s*(?:select|insert|update|delete|create|alter|drop|with|truncate|comment|pragma|declare|do|exec)\b",
+    re.IGNORECASE,
+)
 
 
 PRINTED = "the same trees but for what is printed or logged, or how a string is put together"
@@ -70,12 +75,9 @@ def _read(content: bytes) -> _Shape:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # old histories hold "\d" without an r before it
         strict, tree = ast.parse(content), ast.parse(content)
-    directs = any(
-        isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "op"
-        for node in ast.walk(tree)
-    )
     strict = _Plain(_imports(strict), strict=True).visit(strict)
     tree = _Plain(_imports(tree), strict=False).visit(tree)
+    directs = any(isinstance(node, ast.Name) and node.id.startswith("alembic.op.") for node in ast.walk(tree))
     return _Shape(_core(tree), _core(strict), ast.dump(tree), directs, any(map(_is_django, tree.body)))
 
 
@@ -121,7 +123,8 @@ class _Plain(ast.NodeTransformer):
         return self.visit_Constant(ast.Constant("".join(map(str, texts))))  # an `f` before a string without holes
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        return self.generic_visit(node if self.strict else _filled(node))
+        filled = node if self.strict else _filled(node)
+        return self.generic_visit(node) if filled is node else self.visit(filled)  # type: ignore[no-any-return]
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         return self.visit(ast.Assign([node.target], node.value)) if node.value else None
@@ -135,7 +138,7 @@ class _Plain(ast.NodeTransformer):
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         value = node.value
-        return ast.Constant(" ".join(value.split()) if isinstance(value, str) and _SQL.match(value) else value)
+        return ast.Constant(" ; ".join(statements(value)) if isinstance(value, str) and _SQL.match(value) else value)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         return ast.Name(self.imports.get(node.id, node.id))
@@ -145,22 +148,47 @@ class _Plain(ast.NodeTransformer):
         return ast.Name(f"{value.id}.{node.attr}") if isinstance(value, ast.Name) else ast.Attribute(value, node.attr)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
+        filled = node if self.strict else _filled(node)
+        if filled is not node:
+            return self.visit(filled)  # type: ignore[no-any-return]
         self.generic_visit(node)
         node.keywords.sort(key=lambda keyword: keyword.arg or "")
         return node
 
 
-def _filled(node: ast.BinOp) -> ast.AST:
-    """A text with `%s` in it and what fills it, as the f-string that means the same; else the node as it is."""
-    if not (isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)):
+def _filled(node: ast.BinOp | ast.Call) -> ast.AST:
+    """A text with `%s` or `{}` in it and what fills it, as the f-string that means the same; else the node as it is."""
+    if isinstance(node, ast.BinOp):
+        given = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
+        text = node.left.value if isinstance(node.left, ast.Constant) and isinstance(node.op, ast.Mod) else None
+        texts = text.split("%s") if isinstance(text, str) else []
+        if len(texts) != len(given) + 1 or any("%" in text for text in texts):
+            return node
+        return _joined(list(zip(texts, [*given, None], strict=True)))
+    function = node.func
+    text = (
+        function.value.value if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Constant) else 0
+    )
+    if not isinstance(text, str) or not isinstance(function, ast.Attribute) or function.attr != "format":
         return node
-    given = node.right.elts if isinstance(node.right, ast.Tuple) else [node.right]
-    texts = node.left.value.split("%s")
-    if len(texts) != len(given) + 1 or any("%" in text for text in texts):
+    holes: dict[str, ast.expr] = {str(number): value for number, value in enumerate(node.args)}
+    holes |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    try:
+        fields = list(Formatter().parse(text))
+        names = [None if field[1] is None else field[1] or str(number) for number, field in enumerate(fields)]
+        if any(field[2] or field[3] for field in fields):
+            return node
+        return _joined([(field[0], holes[name] if name else None) for field, name in zip(fields, names, strict=True)])
+    except (ValueError, KeyError):
         return node
-    holes = [ast.FormattedValue(value, -1) for value in given]
-    parts = [part for pair in zip(map(ast.Constant, texts), [*holes, None], strict=True) for part in pair if part]
-    return ast.JoinedStr([part for part in parts if not (isinstance(part, ast.Constant) and part.value == "")])
+
+
+def _joined(parts: list[tuple[str, ast.expr | None]]) -> ast.JoinedStr:
+    values: list[ast.expr] = []
+    for text, hole in parts:
+        values += [ast.Constant(text)] if text else []
+        values += [ast.FormattedValue(hole, -1)] if hole else []
+    return ast.JoinedStr(values)
 
 
 def _core(tree: ast.Module) -> str:

@@ -13,6 +13,7 @@ from benchmarks.replay.nouns import Commit, Edit, Label, Labelled
 from benchmarks.replay.places import SqlGroup
 from benchmarks.replay.sql_text import is_structure, statements, without_rollback
 
+BY_TEXT = "by its text alone"
 _NEUTRAL = re.compile(r"(?:insert|select|set|begin|commit|start|end|pragma|use|analyze|vacuum|show|\\)\b")
 
 
@@ -28,11 +29,15 @@ class SqlJudge:
         """Given the edits that a commit makes in one group, return their labels."""
         read = [(edit, *self._by_statements(edit)) for edit in edits]
         differing = [edit for edit, _, label, _ in read if label not in (Label.RENAMED, Label.FORMATTED)]
-        said = self._by_engine(commit, group, edits) if differing and group.engine != "text" else "not applied"
-        return [self._joined(*one, said=said) for one in read]
+        said = self._by_engine(commit, group, edits) if differing and group.engine != "text" else BY_TEXT
+        blamed = not any(label.schema for _, _, label, _ in read)
+        return [self._joined(*one, said=said, blamed=blamed) for one in read]
 
-    def _joined(self, edit: Edit, same: bool, label: Label, how: str, *, said: str) -> Labelled:
-        if said.startswith("another schema") and not same and not label.schema:
+    def _joined(self, edit: Edit, same: bool, label: Label, how: str, *, said: str, blamed: bool) -> Labelled:
+        """The statements and the engine together; where they contradict each other, the engine is right."""
+        if label is Label.CHANGED and said.startswith("the same schema") and BY_TEXT not in said:
+            return Labelled(edit, Label.OTHER, f"{how}; but {said}")
+        if blamed and said.startswith("another schema") and BY_TEXT not in said and not same:
             return Labelled(edit, Label.CHANGED, f"{said}, though {how}")
         return Labelled(edit, label, f"{how}; {said}")
 
@@ -64,9 +69,9 @@ class SqlJudge:
         before, after = (self._files(name, group, touched, alone) for name in names)
         pairs = [(self.schema(group, one), self.schema(group, other)) for one, other in zip(before, after, strict=True)]
         failed = {path for pair in pairs for schema in pair for path in schema.failed} & (touched | alone)
-        whole = "" if not failed else f", as far as it applies (not {', '.join(sorted(failed)[:3])})"
+        whole = "" if not failed else f" as far as it applies, so {BY_TEXT} (not {', '.join(sorted(failed)[:3])})"
         same = all(one.lines == other.lines for one, other in pairs)
-        return f"{'the same' if same else 'another'} schema in {group.engine}{whole}" if pairs else "not applied"
+        return f"{'the same' if same else 'another'} schema in {group.engine}{whole}" if pairs else BY_TEXT
 
     def _files(
         self, commit: str | None, group: SqlGroup, touched: set[str], alone: set[str]

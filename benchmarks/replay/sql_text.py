@@ -15,6 +15,7 @@ _DOWN = re.compile(
     r"^--\s*(?:\+goose\s+down|\+migrate\s+down|migrate:down|@down)\b.*?(?=^--\s*(?:\+goose\s+up|migrate:up)\b|\Z)",
     re.IGNORECASE | re.DOTALL | re.MULTILINE,
 )
+_ROLE = re.compile(r"(?:create|alter|drop) (?:user|role|group|default privileges)\b")
 _STRUCTURE = ("create", "alter", "drop", "truncate", "rename")
 _INSIDE = re.compile(r"\b(?:create|alter|drop|truncate)\s+\w+", re.IGNORECASE)
 
@@ -32,6 +33,8 @@ def sources(text: str) -> list[str]:
 def is_structure(statement: str) -> bool:
     """Given a statement of `statements`, return whether it says what structure there is, and not what rows."""
     verb = statement.partition(" ")[0]
+    if _ROLE.match(statement):
+        return False
     return verb in _STRUCTURE or (verb in ("do", "begin", "if", "declare") and bool(_INSIDE.search(statement)))
 
 
@@ -60,4 +63,7 @@ def _split(text: str) -> list[tuple[list[str], str]]:
 
 
 def _plain(token: str) -> str:
-    return token.lower() if re.fullmatch(r"\w+", token) else token
+    """Quotes around a name that means the same without them are a matter of taste."""
+    if re.fullmatch(r"\w+", token):
+        return token.lower()
+    return token[1:-1] if re.fullmatch(r"""(["`])[a-z_][a-z0-9_]*\1""", token) else token
