@@ -86,6 +86,7 @@ class Contents:
         self.process = subprocess.Popen(
             ["git", "cat-file", "--batch"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        # given an id, or REVISION:PATH
         self.blob = lru_cache(4096)(self._read)
         self.files = lru_cache(64)(self._files)
 

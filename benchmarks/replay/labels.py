@@ -70,7 +70,10 @@ class Labeller:
         return next((group for group in self.places.groups if group.holds(path)), self.places.groups[-1])
 
     def _sqlite(self, group: SqlGroup) -> Apply:
-        return lambda files: apply_sqlite(files, group.setup)
+        return lambda files: apply_sqlite(files, self._setup(group))
 
     def _postgres(self, group: SqlGroup) -> Apply:
-        return self.stack.enter_context(postgres(group.setup))
+        return self.stack.enter_context(postgres(self._setup(group)))
+
+    def _setup(self, group: SqlGroup) -> str:
+        return group.setup + "\n".join(self.contents.blob(name).decode("utf-8-sig") for name in group.setup_from)

@@ -22,7 +22,8 @@ _ENVIRONMENT = '[env.replay]\nstore = "backups"\n[env.replay.sources.db]\nkind =
 class SqlGroup:
     """SQL files that together make one schema, and the engine that they are applied to; `text`: to none.
 
-    `without` are not applied, only read: rollbacks, seeds. `alone` are each applied to an empty database of their own.
+    `without` are not applied, only read: rollbacks, seeds. `alone` are each applied to a database of their own.
+    `setup`, and what `setup_from` names as REVISION:PATH of the history, run before: roles, an older schema.
     """
 
     files: tuple[str, ...]
@@ -30,6 +31,7 @@ class SqlGroup:
     without: tuple[str, ...] = ()
     alone: tuple[str, ...] = ()
     setup: str = ""
+    setup_from: tuple[str, ...] = ()
 
     def holds(self, path: str) -> bool:
         """Return whether a path is of this group."""
@@ -88,9 +90,10 @@ def _group(table: Mapping[str, Any]) -> SqlGroup:
         without=tuple(table.get("without", DOWN)),
         alone=tuple(table.get("alone", ())),
         setup=table.get("setup", ""),
+        setup_from=tuple(table.get("setup_from", ())),
     )
     if group.engine not in ENGINES:
         raise ValueError(f"engine {group.engine!r} of [[sql]] is none of {', '.join(ENGINES)}")
-    if extra := set(table) - {"files", "engine", "without", "alone", "setup"}:
+    if extra := set(table) - {"files", "engine", "without", "alone", "setup", "setup_from"}:
         raise ValueError(f"there is no key {sorted(extra)[0]!r} of [[sql]]")
     return group

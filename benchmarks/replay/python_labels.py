@@ -124,7 +124,7 @@ class _Plain(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         filled = node if self.strict else _filled(node)
-        return self.generic_visit(node) if filled is node else self.visit(filled)  # type: ignore[no-any-return]
+        return self.generic_visit(node) if filled is node else self.visit(filled)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         return self.visit(ast.Assign([node.target], node.value)) if node.value else None
