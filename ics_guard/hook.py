@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ics_guard import gate, git, stricter
+from ics_guard import changes, git, stricter
 from ics_guard.backup import back_up
 from ics_guard.errors import IcsGuardError, UsageError
-from ics_guard.git import FileChange
+from ics_guard.git import Diff
 from ics_guard.model import Change, Decision, Severity
 from ics_guard.project import Project
 
@@ -42,16 +42,14 @@ def blocking(project: Project, hook: str, arguments: list[str], stdin: bytes) ->
     """Given pre-commit, pre-merge-commit or pre-push with what git passed, return the decision, written down."""
     repository = project.repository
     if hook != "pre-push":
-        waived = gate.waived_in(project, None)
-        return stricter.pass_or_block(project, git.staged(repository), via=hook, waived=waived)
+        return stricter.pass_or_block(project, [git.staged(repository)], via=hook)
     remote = arguments[0] if arguments else ""
     if "PRE_COMMIT" in os.environ and not stdin:
         ranges = git.framework_pushes(repository, os.environ)
     else:
         ranges = git.pushes(repository, stdin, remote)
-    files = [file for base, head in ranges for file in git.between(repository, base, head)]
-    waived = frozenset(digest for _, head in ranges for digest in gate.waived_in(project, head))
-    return stricter.pass_or_block(project, files, via=hook, waived=waived)
+    diffs = [git.between(repository, base, head) for base, head in ranges]
+    return stricter.pass_or_block(project, diffs, via=hook)
 
 
 def incoming(project: Project, hook: str, arguments: list[str]) -> Incoming | None:
@@ -60,34 +58,35 @@ def incoming(project: Project, hook: str, arguments: list[str]) -> Incoming | No
     Never stands in the way of git: what goes wrong is told in `said`.
     """
     wish = project.environment.policy.on_incoming
-    files = _incoming_files(project, hook, arguments) if wish != "off" else []
-    changes = tuple(c for c in gate.find_changes(project, files).changes if c.severity is not Severity.NOTICE)
-    if not changes:
+    diff = _incoming(project, hook, arguments) if wish != "off" else None
+    found = changes.find_changes(project, diff).changes if diff else ()
+    came = tuple(change for change in found if change.severity is not Severity.NOTICE)
+    if not came:
         return None
-    names = sorted({name for change in changes for name in change.sources})
+    names = sorted({name for change in came for name in change.sources})
     here = [name for name in names if project.source_path(project.environment.sources[name]).exists()]
     if wish == "warn" or not here:
-        return Incoming(changes, "run `ics-guard backup` before you apply them" if here else "")
+        return Incoming(came, "run `ics-guard backup` before you apply them" if here else "")
     try:
         results = back_up(project, project.select(here))
     except IcsGuardError as error:
-        return Incoming(changes, f"no backup could be made: {error.message}\n  do: {error.fix}")
+        return Incoming(came, f"no backup could be made: {error.message}\n  do: {error.fix}")
     ways = ", ".join(result.record.backup.id for result in results)
     said = f"the way back to before them is {ways}"
     project.record(
         "incoming",
         ",".join(here),
-        {"via": hook, "changes": len(changes), "backups": [r.record.backup.id for r in results]},
+        {"via": hook, "changes": len(came), "backups": [r.record.backup.id for r in results]},
     )
-    return Incoming(changes, said)
+    return Incoming(came, said)
 
 
-def _incoming_files(project: Project, hook: str, arguments: list[str]) -> list[FileChange]:
+def _incoming(project: Project, hook: str, arguments: list[str]) -> Diff | None:
     repository = project.repository
     if hook == "post-checkout":
         old, new, is_branch = (*arguments, "", "", "")[:3]
         begun = bool(old.strip("0"))  # a new worktree or clone comes from nowhere: nothing is coming in
-        return git.difference(repository, old, new) if begun and is_branch == "1" and old != new else []
+        return git.difference(repository, old, new) if begun and is_branch == "1" and old != new else None
     if hook == "post-merge" and arguments[:1] == ["1"]:  # --squash leaves it all in the index
         return git.staged(repository)
-    return git.difference(repository, "ORIG_HEAD", "HEAD") if git.exists(repository, "ORIG_HEAD") else []
+    return git.difference(repository, "ORIG_HEAD", "HEAD") if git.exists(repository, "ORIG_HEAD") else None

@@ -19,7 +19,7 @@ def opened(checkout: Checkout) -> Repository:
     return git.open_repository(checkout.root)
 
 
-def summary(changes: list[FileChange]) -> set[tuple[str, str, str | None]]:
+def summary(changes: tuple[FileChange, ...]) -> set[tuple[str, str, str | None]]:
     return {(change.status, change.path, change.previous_path) for change in changes}
 
 
@@ -94,8 +94,8 @@ def test_what_a_hook_of_another_repository_inherited_does_not_count(
     monkeypatch.chdir(other.root)
     monkeypatch.setenv("GIT_DIR", str(other.root / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(other.root / ".git" / "index"))
-    assert summary(git.staged(opened(checkout))) == {("A", "ours", None)}
-    assert summary(git.staged(opened(other))) == {("A", "theirs", None)}
+    assert summary(git.staged(opened(checkout)).files) == {("A", "ours", None)}
+    assert summary(git.staged(opened(other)).files) == {("A", "theirs", None)}
 
 
 def test_a_work_tree_that_only_the_environment_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_a_work_tree_that_only_the_environment_knows(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert found.root == tmp_path / "home"
     assert found.git_dir == made.root / ".git"
-    assert summary(git.staged(found)) == {("A", ".profile", None)}
+    assert summary(git.staged(found).files) == {("A", ".profile", None)}
 
 
 # What a commit holds
@@ -120,8 +120,8 @@ def test_the_first_commit(either: Checkout) -> None:
     either.write("new.sql", "CREATE TABLE t (id int);\n")
     either.git("add", "-A")
     repository = opened(either)
-    (change,) = git.staged(repository)
-    assert summary([change]) == {("A", "new.sql", None)}
+    (change,) = git.staged(repository).files
+    assert summary((change,)) == {("A", "new.sql", None)}
     assert change.before is None
     assert change.after == either.git("rev-parse", ":new.sql")
     assert repository.empty_tree == either.git("hash-object", "-t", "tree", "/dev/null")
@@ -138,7 +138,7 @@ def test_added_edited_deleted_renamed(either: Checkout) -> None:
     either.write("moved2", "moved\n" * 20 + "and edited\n")
     either.write("added")
     either.git("add", "-A")
-    changes = git.staged(opened(either))
+    changes = git.staged(opened(either)).files
     assert summary(changes) == {
         ("M", "edited", None),
         ("D", "deleted", None),
@@ -157,11 +157,13 @@ def test_names_that_are_no_text_or_hold_line_breaks(either: Checkout) -> None:
         either.write(name, "x")
     either.git("add", "-A")
     repository = opened(either)
-    assert {change.path for change in git.staged(repository)} == set(names)
+    assert {change.path for change in git.staged(repository).files} == set(names)
     assert set(git.tracked_files(repository)) == set(names)
     either.git("commit", "-qm", "x")
-    assert {change.path for change in git.everything(repository)} == set(names)
-    assert {change.path for change in git.between(repository, *git.commit_range(repository, "HEAD"))} == set(names)
+    assert {change.path for change in git.everything(repository).files} == set(names)
+    assert {change.path for change in git.between(repository, *git.commit_range(repository, "HEAD")).files} == set(
+        names
+    )
 
 
 def test_links_are_flagged_and_a_change_of_type_is_two_changes(checkout: Checkout) -> None:
@@ -170,7 +172,7 @@ def test_links_are_flagged_and_a_change_of_type_is_two_changes(checkout: Checkou
     (checkout.root / "one.sql").symlink_to("elsewhere.sql")
     (checkout.root / "two.sql").symlink_to("elsewhere.sql")
     checkout.git("add", "-A")
-    changes = git.staged(opened(checkout))
+    changes = git.staged(opened(checkout)).files
     assert [(c.status, c.path, c.symlink) for c in changes] == [
         ("D", "one.sql", False),
         ("A", "one.sql", True),
@@ -186,12 +188,12 @@ def test_submodules_are_not_files(checkout: Checkout, tmp_path: Path) -> None:
     checkout.commit("sub", "first a file")
     checkout.git("rm", "-q", "sub")
     checkout.git("submodule", "add", "-q", inner.root.as_uri(), "sub")
-    assert summary(git.staged(opened(checkout))) == {("D", "sub", None), ("A", ".gitmodules", None)}
+    assert summary(git.staged(opened(checkout)).files) == {("D", "sub", None), ("A", ".gitmodules", None)}
     checkout.git("commit", "-qm", "x")
-    assert summary(git.everything(opened(checkout))) == {("A", ".gitmodules", None)}
+    assert summary(git.everything(opened(checkout)).files) == {("A", ".gitmodules", None)}
     Checkout(checkout.root / "sub").commit("b")
     checkout.git("add", "-A")
-    assert git.staged(opened(checkout)) == []
+    assert git.staged(opened(checkout)).files == ()
 
 
 def test_an_unresolved_conflict_is_no_diff(checkout: Checkout) -> None:
@@ -207,7 +209,7 @@ def test_an_unresolved_conflict_is_no_diff(checkout: Checkout) -> None:
         assert caught.value.fix.endswith("git add -- a.sql")
     checkout.write("a.sql", "4")
     checkout.git("add", "-A")
-    assert summary(git.staged(opened(checkout))) == {("M", "a.sql", None)}
+    assert summary(git.staged(opened(checkout)).files) == {("M", "a.sql", None)}
 
 
 def test_no_program_of_the_users_is_run_and_nothing_is_hidden(
@@ -227,7 +229,7 @@ def test_no_program_of_the_users_is_run_and_nothing_is_hidden(
     monkeypatch.setenv("GIT_LITERAL_PATHSPECS", "1")
     checkout.git("mv", "sub/a.sql", "sub/b.sql")
     (checkout.root / "sprung").unlink(missing_ok=True)
-    changes = git.staged(git.open_repository(checkout.root / "sub"))
+    changes = git.staged(git.open_repository(checkout.root / "sub")).files
     assert summary(changes) == {("R", "sub/b.sql", "sub/a.sql")}
     assert git.is_tracked(opened(checkout), Path("sub/b.sql"))
     assert not (checkout.root / "sprung").exists()
@@ -235,7 +237,7 @@ def test_no_program_of_the_users_is_run_and_nothing_is_hidden(
 
 ASK = "import json, os; from pathlib import Path; from ics_guard import git; "
 STAGED = ASK + (
-    "found = git.staged(git.open_repository(Path.cwd()));"
+    "found = git.staged(git.open_repository(Path.cwd())).files;"
     "Path(os.environ['SEEN']).write_text(json.dumps(sorted(f'{c.status} {c.path}' for c in found)))"
 )
 
@@ -287,11 +289,11 @@ def test_the_net_diff_from_the_merge_base_counts(either: Checkout) -> None:
     repository = opened(either)
     assert git.commit_range(repository, "main..side") == git.commit_range(repository, "main...side") == (main, side)
     assert git.commit_range(repository, "side..") == (side, main)
-    assert summary(git.between(repository, main, side)) == {("A", "side.sql", None)}
-    assert summary(git.between(repository, "main", "side")) == {("A", "side.sql", None)}
-    assert summary(git.difference(repository, main, side)) == {("A", "side.sql", None), ("D", "main.sql", None)}
-    assert git.between(repository, side, base) == []
-    assert summary(git.difference(repository, "0" * len(base), base)) == {("A", "old.sql", None)}
+    assert summary(git.between(repository, main, side).files) == {("A", "side.sql", None)}
+    assert summary(git.between(repository, "main", "side").files) == {("A", "side.sql", None)}
+    assert summary(git.difference(repository, main, side).files) == {("A", "side.sql", None), ("D", "main.sql", None)}
+    assert git.between(repository, side, base).files == ()
+    assert summary(git.difference(repository, "0" * len(base), base).files) == {("A", "old.sql", None)}
 
 
 def test_one_commit_is_taken_against_its_first_parent(either: Checkout) -> None:
@@ -301,7 +303,7 @@ def test_one_commit_is_taken_against_its_first_parent(either: Checkout) -> None:
     repository = opened(either)
     assert git.commit_range(repository, "v1") == (first, second)
     assert git.commit_range(repository, first) == (repository.empty_tree, first)
-    assert summary(git.between(repository, *git.commit_range(repository, first))) == {("A", "first", None)}
+    assert summary(git.between(repository, *git.commit_range(repository, first)).files) == {("A", "first", None)}
 
 
 @pytest.mark.parametrize("name", ["nothing", "-h", "HEAD~9", "", "main:a", "f" * 40])
@@ -350,7 +352,7 @@ def test_blobs_come_back_byte_for_byte(either: Checkout) -> None:
         either.write(f"file{number}", content)
     either.git("add", "-A")
     repository = opened(either)
-    oids = [change.after for change in git.staged(repository) if change.after]
+    oids = [change.after for change in git.staged(repository).files if change.after]
     found = git.read_blobs(repository, oids + oids)
     assert set(found.values()) == contents
     assert git.read_blobs(repository, []) == {}
@@ -360,18 +362,19 @@ def test_blobs_come_back_byte_for_byte(either: Checkout) -> None:
 
 
 def test_a_folder_is_read_from_the_index_or_a_commit(checkout: Checkout) -> None:
-    checkout.write(".ics-guard/evidence/a.json", "a")
-    checkout.write(".ics-guard/evidence/b.json", "b")
+    a, b = (".ics-guard/evidence/a.json", ".ics-guard/evidence/b.json")
+    checkout.write(a, "a")
+    checkout.write(b, "b")
     first = checkout.commit("other", "c")
-    checkout.write(".ics-guard/evidence/b.json", "edited")
+    checkout.write(b, "edited")
     (checkout.root / ".ics-guard/evidence/link.json").symlink_to("a.json")
     checkout.git("add", "-A")
     checkout.write(".ics-guard/evidence/untracked.json", "d")
     checkout.git("checkout", "-q", "--", ".")
     repository = opened(checkout)
-    assert git.read_folder(repository, ".ics-guard/evidence", None) == [b"a", b"edited"]
-    assert git.read_folder(repository, ".ics-guard/evidence", first) == [b"a", b"b"]
-    assert git.read_folder(repository, "nothing/here", first) == []
+    assert git.read_folder(repository, ".ics-guard/evidence", None) == {a: b"a", b: b"edited"}
+    assert git.read_folder(repository, ".ics-guard/evidence", first) == {a: b"a", b: b"b"}
+    assert git.read_folder(repository, "nothing/here", first) == {}
 
 
 def test_tracked_or_not(checkout: Checkout, tmp_path: Path) -> None:

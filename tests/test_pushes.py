@@ -39,7 +39,7 @@ class Pushing:
         return found
 
     def paths(self, ranges: list[tuple[str, str]]) -> list[str]:
-        return sorted(change.path for pair in ranges for change in git.between(self.repository, *pair))
+        return sorted(change.path for pair in ranges for change in git.between(self.repository, *pair).files)
 
 
 @pytest.fixture(params=["sha1", "sha256"])

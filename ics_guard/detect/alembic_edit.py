@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 
-from ics_guard.detect.alembic import Revision, revision_of
+from ics_guard.detect.alembic import revision_of
+from ics_guard.detect.alembic_downgrade import downgrade_findings
 from ics_guard.detect.alembic_operations import DIRECTIVES
 from ics_guard.detect.alembic_sql import EXECUTES
 from ics_guard.detect.alembic_walk import Walk
@@ -55,17 +57,49 @@ def _deleted(old: Module) -> Operation:
 
 def fresh(module: Module) -> tuple[list[Operation], str | None]:
     """Given a revision that is new, return its operations, or the one that says that the head moves, and its name."""
-    found = settle(upgrade_operations(module))
+    found = _settled(upgrade_operations(module))
     revision = revision_of(module)
     if revision is None:
         found.append(_simple(module, "alembic.graph", "graph", "identity that is not literal"))
-    return found or [_simple(module, "alembic.revision", "revision", f"revision after {_place(revision)}")], _name(
-        module
-    )
+    parents = revision.down_revisions if revision else ()
+    if len(parents) > 1:
+        found.append(_simple(module, "alembic.merge", "merge", f"merge of {', '.join(parents)}", name="down_revision"))
+    found = found or [_simple(module, "alembic.revision", "revision", f"revision after {', '.join(parents)}")]
+    return [*found, *_downgrades(module)], _name(module)
 
 
-def _place(revision: Revision | None) -> str:
-    return ", ".join(revision.down_revisions) if revision else ""
+def _settled(operations: list[Operation]) -> list[Operation]:
+    """Operations judged together; NOT NULL loses nothing where the column is new too, or is filled just before."""
+    result, new_columns, filled = list[Operation](), set[str](), ""
+    for operation in settle(operations):
+        column = operation.object.rpartition(".")[2]
+        known = operation.object in new_columns or re.search(rf"\b{re.escape(column)} = ", filled)
+        if operation.rule == "alembic.set_not_null" and known:
+            result.append(replace(operation, rule="alembic.set_not_null_filled"))
+        else:
+            result.append(operation)
+        if operation.operation == "add_column":
+            new_columns.add(operation.object)
+        if operation.canonical.startswith("update "):
+            filled += f"\n{operation.canonical}"
+    return result
+
+
+def _downgrades(module: Module) -> list[Operation]:
+    """What is to be said of the ways back down."""
+    result = []
+    for name in _entries(module, "upgrade") or ["upgrade"]:
+        suffix = name.removeprefix("upgrade")
+        up, down = (_walked(module, direction + suffix) for direction in ("upgrade", "downgrade"))
+        result += downgrade_findings(module, suffix, up, down)
+    return result
+
+
+def _walked(module: Module, name: str) -> list[Operation]:
+    walk = Walk(module)
+    if name in module.functions:
+        walk.function(name, Scope(module))
+    return walk.operations
 
 
 def _entries(module: Module, direction: str) -> list[str]:
@@ -125,7 +159,7 @@ def _edited(old: Module, new: Module) -> list[Operation]:
     if _identity(old) != _identity(new):
         result.append(_simple(new, "alembic.graph", "graph", _identity(new), name="down_revision"))
     if _reached(old, "upgrade") != _reached(new, "upgrade"):
-        difference = settle(
+        difference = _settled(
             compare(
                 upgrade_operations(old),
                 upgrade_operations(new),
@@ -138,6 +172,9 @@ def _edited(old: Module, new: Module) -> list[Operation]:
     if _reached(old, "downgrade") != _reached(new, "downgrade"):
         text = _reached(new, "downgrade")
         result.append(_simple(new, "alembic.downgrade_changed", "downgrade", text, name="downgrade"))
+    if result:
+        said = {operation.canonical for operation in _downgrades(old)}
+        result += [operation for operation in _downgrades(new) if operation.canonical not in said]
     return result
 
 

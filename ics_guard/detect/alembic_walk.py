@@ -253,6 +253,7 @@ class Walk:
                 node.col_offset + 1,
                 reading.effects if self._sure else (),
                 reading.table,
+                reading.detail,
             )
         )
 

@@ -24,6 +24,17 @@ def meaning(nodes: Iterable[ast.AST], module: Module, names: Mapping[str, ast.ex
     return "\n".join(filter(None, (writer.write(node) for node in nodes)))
 
 
+def is_idle(node: ast.AST, module: Module) -> bool:
+    """Given a statement, return whether it is a bare constant (a docstring) or a call that only tells somebody."""
+    if not isinstance(node, ast.Expr):
+        return False
+    if not isinstance(node.value, ast.Call):
+        return isinstance(node.value, ast.Constant)
+    name = dotted(node.value.func, module)
+    root, _, verb = name.rpartition(".")
+    return name == "print" or (verb in _TALK and root.rpartition(".")[2] in _TALKERS)
+
+
 class _Writer:
     def __init__(self, module: Module, names: Mapping[str, ast.expr]) -> None:
         self.module = module
@@ -37,7 +48,7 @@ class _Writer:
             return repr(node)
         if isinstance(node, ast.expr):
             return self._expression(node)
-        if isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or self._idle(node):
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or is_idle(node, self.module):
             return ""
         if isinstance(node, ast.AnnAssign):
             return f"Assign([{self.write(node.target)}], {self.write(node.value)})" if node.value else ""
@@ -46,16 +57,6 @@ class _Writer:
     def _plainly(self, node: ast.AST) -> str:
         fields = (self.write(getattr(node, name, None)) for name in node._fields if name not in _TASTE)
         return f"{type(node).__name__}({', '.join(fields)})"
-
-    def _idle(self, node: ast.AST) -> bool:
-        """Docstrings and other bare constants, and calls that only tell somebody something."""
-        if not isinstance(node, ast.Expr):
-            return False
-        if not isinstance(node.value, ast.Call):
-            return isinstance(node.value, ast.Constant)
-        name = dotted(node.value.func, self.module)
-        root, _, verb = name.rpartition(".")
-        return name == "print" or (verb in _TALK and root.rpartition(".")[2] in _TALKERS)
 
     def _expression(self, node: ast.expr) -> str:
         if isinstance(node, ast.Name):

@@ -11,11 +11,6 @@ from ics_guard.detect.python_strings import pieces
 from ics_guard.detect.python_tree import Module, dotted
 from ics_guard.detect.text import word_set
 
-_SIZES = {"smallinteger": 1, "smallint": 1, "integer": 2, "int": 2, "biginteger": 3, "bigint": 3}
-_STRINGS = word_set("string varchar unicode nvarchar char nchar text unicodetext clob mediumtext longtext autostring")
-_UNLIMITED = word_set("text unicodetext clob mediumtext longtext")
-_FRACTIONS = word_set("float double double_precision real numeric decimal")
-_INSTANTS = word_set("datetime timestamp")
 _WRAPPERS = word_set("text DDL dedent cleandoc bindparams strip lstrip rstrip columns quoted_name f")
 _FILLERS = word_set("Computed Identity")
 _UNSAFE = re.compile(r"[{}'\"\n]")
@@ -151,33 +146,3 @@ def column_is_required(node: ast.expr | None, scope: Scope) -> bool:
     if nullable is None:
         return is_constant(keyword(column, "primary_key"), True)
     return not is_constant(nullable, True)
-
-
-def narrows(old: ast.expr | None, new: ast.expr | None, scope: Scope) -> bool:
-    """Given the type a column has and the one it gets, return whether the new one certainly holds less."""
-    if old is None or new is None:
-        return False
-    (old_name, old_size), (new_name, new_size) = _type(old, scope), _type(new, scope)
-    if old_name in _STRINGS and new_name in _STRINGS:
-        return _length(new_name, new_size) < _length(old_name, old_size)
-    if old_name in _SIZES and new_name in _SIZES:
-        return _SIZES[new_name] < _SIZES[old_name]
-    if old_name in _FRACTIONS and new_name in _FRACTIONS and old_size and new_size:
-        digits, places = (*old_size, 0)[:2]
-        new_digits, new_places = (*new_size, 0)[:2]
-        return new_places < places or new_digits - new_places < digits - places
-    return (old_name in _FRACTIONS and new_name in _SIZES) or (old_name in _INSTANTS and new_name in ("date", "time"))
-
-
-def _type(node: ast.expr, scope: Scope) -> tuple[str, tuple[int, ...]]:
-    node = scope.resolve(node)
-    if not isinstance(node, ast.Call):
-        return dotted(node, scope.module).rpartition(".")[2].lower(), ()
-    named = [keyword(node, name) for name in ("length", "precision", "scale")]
-    sizes = [scope.resolve(size) for size in (*node.args, *named) if size is not None]
-    values = [size.value for size in sizes if isinstance(size, ast.Constant)]
-    return _last(node, scope.module).lower(), tuple(value for value in values if isinstance(value, int))
-
-
-def _length(name: str, size: tuple[int, ...]) -> float:
-    return float("inf") if name in _UNLIMITED or not size else size[0]

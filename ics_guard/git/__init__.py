@@ -6,17 +6,20 @@ read objects of SHA-256 repositories. It is asked about configuration only, wher
 
 from __future__ import annotations
 
-from ics_guard.git.contents import is_tracked, read_blobs, read_folder, tracked_files
-from ics_guard.git.diffs import FileChange, between, difference, everything, staged
-from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, merge_base
+from ics_guard.git.contents import is_tracked, read_blobs, tracked_files
+from ics_guard.git.diffs import Diff, FileChange, between, difference, everything, staged
+from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, is_zero, merge_base
 from ics_guard.git.process import LOCAL_VARIABLES, answer, output
 from ics_guard.git.pushes import framework_pushes, framework_stage, pushes
 from ics_guard.git.repository import Repository, open_repository
+from ics_guard.git.trees import TreeFiles, read_folder, versions
 
 __all__ = [
     "LOCAL_VARIABLES",
+    "Diff",
     "FileChange",
     "Repository",
+    "TreeFiles",
     "answer",
     "between",
     "commit",
@@ -29,6 +32,7 @@ __all__ = [
     "head_commit",
     "identity",
     "is_tracked",
+    "is_zero",
     "merge_base",
     "open_repository",
     "output",
@@ -37,4 +41,5 @@ __all__ = [
     "read_folder",
     "staged",
     "tracked_files",
+    "versions",
 ]

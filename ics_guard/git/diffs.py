@@ -32,16 +32,25 @@ class FileChange:
     symlink: bool = False
 
 
-def staged(repository: Repository) -> list[FileChange]:
+@dataclass(frozen=True)
+class Diff:
+    """The files that differ between two trees: `base` is a commit or tree by its id, `head` too, None for the index."""
+
+    base: str
+    head: str | None
+    files: tuple[FileChange, ...]
+
+
+def staged(repository: Repository) -> Diff:
     """Return what the next commit changes: the index (in a hook, the one git names) against HEAD, or nothing yet.
 
     Raise `UsageError` while a conflict is unresolved.
     """
-    tree = "HEAD" if exists(repository, "HEAD") else repository.empty_tree
-    return _parsed(records(repository, "diff-index", "--cached", *_RAW, tree, "--"))
+    tree = commit_or_tree(repository, "HEAD") if exists(repository, "HEAD") else repository.empty_tree
+    return Diff(tree, None, _parsed(records(repository, "diff-index", "--cached", *_RAW, tree, "--")))
 
 
-def between(repository: Repository, base: str, head: str) -> list[FileChange]:
+def between(repository: Repository, base: str, head: str) -> Diff:
     """Given two commits, return what `head` changes since their merge base; `base` may be the empty tree too.
 
     Raise `UsageError` for a name that is unknown, or when there is no merge base.
@@ -52,15 +61,15 @@ def between(repository: Repository, base: str, head: str) -> list[FileChange]:
     return difference(repository, before, after)
 
 
-def difference(repository: Repository, old: str, new: str) -> list[FileChange]:
+def difference(repository: Repository, old: str, new: str) -> Diff:
     """Given two commits or trees, return what differs; a zero id is nothing. Raise `UsageError` if one is unknown."""
     before, after = (
         repository.empty_tree if is_zero(name) else commit_or_tree(repository, name) for name in (old, new)
     )
-    return _parsed(records(repository, "diff-tree", "-r", *_RAW, before, after, "--"))
+    return Diff(before, after, _parsed(records(repository, "diff-tree", "-r", *_RAW, before, after, "--")))
 
 
-def everything(repository: Repository) -> list[FileChange]:
+def everything(repository: Repository) -> Diff:
     """Return every tracked file as added. Raise `UsageError` while a conflict is unresolved."""
     found = []
     for record in records(repository, "ls-files", "--stage", "-z"):
@@ -70,12 +79,12 @@ def everything(repository: Repository) -> list[FileChange]:
             raise _unmerged(os.fsdecode(name))
         if _is_file(mode):
             found.append(FileChange("A", os.fsdecode(name), None, None, oid, mode == _SYMLINK))
-    return found
+    return Diff(repository.empty_tree, None, tuple(found))
 
 
-def _parsed(raw: list[bytes]) -> list[FileChange]:
+def _parsed(raw: list[bytes]) -> tuple[FileChange, ...]:
     fields = iter(raw)
-    return [change for about in fields for change in _read_record(about.decode(), fields)]
+    return tuple(change for about in fields for change in _read_record(about.decode(), fields))
 
 
 def _read_record(about: str, names: Iterator[bytes]) -> Iterator[FileChange]:
