@@ -29,6 +29,7 @@ _BY_SUFFIX = {
     ("rb", "sh", "ex", "exs"): (_HASH, _TRIPLE, _DOUBLE, _SINGLE),
 }
 _OBJECT = r"(?:table|index|view|trigger|function|procedure|type|policy|schema|sequence|extension|domain|database)"
+_NAME = r"(?:\{[^}]*\}\ ?\S*|\S+(?:\ \.\ \S+)?)"
 _DDL = re.compile(
     rf"""create\ (?:(?:or\ replace|temp|temporary|unique|virtual|materialized|unlogged|recursive)\ )*
          (?: table\ \S.*(?:\(|\ as\ ) | index\ .*\ on\ | (?:view|type|domain)\ .*\ as\ | trigger\ .*\ on\s
@@ -36,8 +37,9 @@ _DDL = re.compile(
            | (?:schema|extension|sequence|database)\ (?:\S+\ ?){{1,8}}$ )
        | alter\ table\ .*\ (?:add|drop|alter|rename|modify|change|enable|disable|set|attach|detach|validate)\s
        | alter\ (?:type|sequence|index|view|schema|domain|policy)\ \S+.*\ (?:add|drop|rename|set|owner|alter)\s
-       | drop\ (?:materialized\ )?{_OBJECT}\ (?:\S+\ ?){{1,12}}$
-       | truncate\ (?:table\ )?(?:\S+\ ?){{1,6}}$""",
+       | drop\ (?:materialized\ )?{_OBJECT}\ (?:concurrently\ )?(?:if\ exists\ )?{_NAME}(?:\ ,\ {_NAME})*
+         (?:\ on\ {_NAME})?(?:\ \(.*\))?(?:\ (?:cascade|restrict))?$
+       | truncate\ (?:table\ )?{_NAME}(?:\ ,\ {_NAME})*(?:\ (?:restart|cascade|restrict).*)?$""",
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE = re.compile(r"\\(?:\r?\n\s*|(.))", re.DOTALL)
