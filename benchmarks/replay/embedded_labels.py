@@ -34,7 +34,7 @@ _DDL = re.compile(
     rf"""create\ (?:(?:or\ replace|temp|temporary|unique|virtual|materialized|unlogged|recursive)\ )*
          (?: table\ \S.*(?:\(|\ as\ ) | index\ .*\ on\ | (?:view|type|domain)\ .*\ as\ | trigger\ .*\ on\s
            | (?:function|procedure)\ .*\( | policy\ .*\ on\s
-           | (?:schema|extension|sequence|database)\ (?:\S+\ ?){{1,8}}$ )
+           | (?:schema|extension|sequence|database)\ (?:if\ not\ exists\ )?{_NAME}$ )
        | alter\ table\ .*\ (?:add|drop|alter|rename|modify|change|enable|disable|set|attach|detach|validate)\s
        | alter\ (?:type|sequence|index|view|schema|domain|policy)\ \S+.*\ (?:add|drop|rename|set|owner|alter)\s
        | drop\ (?:materialized\ )?{_OBJECT}\ (?:concurrently\ )?(?:if\ exists\ )?{_NAME}(?:\ ,\ {_NAME})*

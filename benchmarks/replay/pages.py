@@ -17,6 +17,7 @@ from benchmarks.replay.python_labels import PRINTED
 from benchmarks.replay.run import Replay
 from benchmarks.replay.sql_labels import BY_TEXT
 
+_SUMS = ("commits", "schema_commits", "schema_commits_found", "noticed")
 RECALL = 0.995
 NOISE = {Label.FORMATTED: 0.01, Label.RENAMED: 0.01, Label.NONE: 0.005}
 
@@ -38,6 +39,7 @@ def as_document(result: Replay) -> Document:
         "commits": len(result.scored),
         "schema_commits": len(schema),
         "schema_commits_found": sum(all(one.counts.values()) for one in schema),
+        "noticed": sum(any(bad.what == "notice only" for bad in one.disagreements) for one in schema),
         "by_label": {
             str(label): {
                 "commits": labels[label],
@@ -85,7 +87,7 @@ def summed(documents: Sequence[Document]) -> Document:
     }
     total: Document = {
         "history": "all",
-        **{key: sum(one[key] for one in documents) for key in ("commits", "schema_commits", "schema_commits_found")},
+        **{key: sum(one[key] for one in documents) for key in _SUMS},
         "by_label": by_label,
         "engine_seconds": round(sum(one["engine_seconds"] for one in documents), 1),
         "disagreements": [],
@@ -130,6 +132,7 @@ def as_text(document: Document) -> str:
                 f"  {label:10} {cell['commits']:6} commits  {_wrong(label, cell):>16}  "
                 f"{cell['files']:6} files, {cell['files_wrong']} wrong   {MEANINGS[label]}"
             )
+    lines.append(f"  {document['noticed']} of the commits with schema content were seen as a notice only")
     lines += ["", *(f"  {key.replace('_', ' '):42} {_percent(document[key])}" for key in _RATES)]
     lines += ["", f"  engine {document['engine_seconds']} s, labels {document['label_seconds']} s"]
     if document["sql_files"]:
@@ -154,9 +157,9 @@ _RATES = (
 def as_markdown(documents: Sequence[Document]) -> str:
     """Given documents, return the table of them all and what they disagree on, by name."""
     lines = [
-        "| history | commits | add | delete | change | recall | formatting, renames | false alarms "
+        "| history | commits | add | delete | change | recall | seen as notice only | formatting, renames | false alarms "
         "| no schema content | false alarms | not scored | ms a commit |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [_row(one) for one in [*documents, *([summed(documents)] if len(documents) > 1 else [])]]
     for document in documents:
@@ -175,6 +178,7 @@ def _row(document: Document) -> str:
         document["commits"],
         *(_seen(cells[label]) for label in (Label.ADDED, Label.DELETED, Label.CHANGED)),
         _percent(document["recall"]),
+        document["noticed"],
         taste,
         _percent(document["false_alarms_on_formatting_and_renaming"]),
         counts[Label.NONE],
