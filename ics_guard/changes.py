@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -39,7 +40,7 @@ def find_changes(project: Project, *diffs: Diff) -> Findings:
     """
     _refuse_unknown_rules(project)
     reading = _Reading(project, diffs)
-    changes = [change for diff in diffs for change in reading.changes_of(diff)]
+    changes = [change for diff in diffs for change in _without_moves(reading.changes_of(diff))]
     judged = {(one.path, one.digest): one for one in with_policy(project, _without_idle_notices(changes))}
     edited = {revision: judged[key] for revision, key in reading.edited.items() if key in judged}
     return Findings(tuple(judged.values()), reading.revisions, edited)
@@ -141,6 +142,21 @@ def _detect_file(watch: Watch, file: FileChange, before: bytes | None, after: by
         return detect(kind, file.path, before, after, previous_path=file.previous_path)
     gone = detect(previous_kind, file.previous_path, before, None) if previous_kind else []
     return gone + (detect(kind, file.path, None, after) if kind else [])
+
+
+def _without_moves(changes: list[Change]) -> list[Change]:
+    """Code may keep its DDL in any file: what is gone from one and came in unchanged in another only moved."""
+    came = defaultdict[str, list[Change]](list)
+    for change in changes:
+        if change.kind is Kind.EMBEDDED and not change.undoes:
+            came[change.digest].append(change)
+    moved: list[Change] = []
+    for gone in changes:
+        digests = gone.undoes if gone.kind is Kind.EMBEDDED else ()
+        if digests and all(len(came[digest]) >= count for digest, count in Counter(digests).items()):
+            moved += [gone, *(came[digest].pop() for digest in digests)]
+    left = {id(change) for change in moved}
+    return [change for change in changes if id(change) not in left]
 
 
 def _without_idle_notices(changes: list[Change]) -> list[Change]:
