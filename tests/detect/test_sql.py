@@ -131,7 +131,7 @@ QUIET = [
     "COPY t FROM stdin;\n1\tit's; DROP TABLE t;\n\\.\n",
     "{% if x %} SELECT 1; {% endif %}",
     "{# DROP TABLE t; #}",
-    "CREATE TEMP TABLE t (a int); DROP TABLE t",
+    "CREATE TEMP TABLE t (a int); CREATE UNIQUE INDEX i ON t (a); ALTER TABLE t ADD b int; DELETE FROM t; DROP TABLE t",
     "DELETE FROM t WHERE a = b AND 1 = 1; DELETE FROM t WHERE a = a AND b; DELETE FROM t WHERE x BETWEEN 1 AND 1",
     "BEGIN TRANSACTION; COMMIT; BEGIN; END",
     "/*!40101 SET NAMES utf8 */;",
