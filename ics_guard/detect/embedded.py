@@ -21,7 +21,6 @@ from ics_guard.detect.text import decode, word_set
 _SQL_FILE = re.compile(r"\.(?:[a-z]*sql|ddl)(?:\.\w+)?\Z", re.IGNORECASE)
 _NEWLINE = re.compile("\n")
 _COPY = re.compile(r"\s*insert\b.*\bselect\b", re.IGNORECASE | re.DOTALL)
-_QUOTES = frozenset("\"'`")
 _DOCUMENTS = frozenset({"md", "mdx", "markdown", "rst", "adoc", "asciidoc"})
 _MARKUP = word_set("js jsx ts tsx mjs cjs mts cts vue svelte html htm")
 _PLAIN = word_set("yml yaml txt tmpl tpl j2 jinja erb ddl")
@@ -36,7 +35,7 @@ def read_embedded(text: str, path: str) -> list[Operation]:
     newlines = [match.start() for match in _NEWLINE.finditer(text)]
     known, source = is_known(suffix), read_source(text, path)
     quoted = (
-        [(one.start, one.end) for one in source.literals if one.end < len(text) or text[-1] in _QUOTES]
+        [(one.start, one.end) for one in source.literals if one.end > one.start]
         if known or suffix not in _PLAIN
         else []
     )

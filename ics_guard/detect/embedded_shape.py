@@ -6,6 +6,7 @@ import re
 
 from ics_guard.detect.sql_split import Statement
 
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|\{[^{}]*\}")
 _NAME = r"(?:\S+ \. )?\S+"
 _LIST = rf"{_NAME}(?: , {_NAME})*"
 _DDL = re.compile(
@@ -42,4 +43,4 @@ _DDL = re.compile(
 
 def is_ddl(statement: Statement) -> bool:
     """Given a statement found in a string, return whether it has the shape of DDL and is not a sentence about some."""
-    return _DDL.match(statement.canonical) is not None and statement.words[2:3] != ("failed",)
+    return _DDL.match(_TEMPLATE.sub("{}", statement.canonical)) is not None and statement.words[2:3] != ("failed",)

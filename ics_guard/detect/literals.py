@@ -27,7 +27,7 @@ _SLASHED = r"//[^\n]*"
 _BLOCK = r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)"
 _HASHED = r"\#[^\n]*"
 _QUOTE_CHARACTER = r"\?[\"']|\\[\"'`]"
-_DOC_ATTRIBUTE = r"\#!?\[doc\b[^\]\n]*\]"
+_DOC_ATTRIBUTE = r"\#!?\[doc\b[^\]\n]{0,500}\]"
 _DASHED = r"--[^\n]*"
 _TRIPLE = r'[rRbBuUfF]{0,2}"""[^"\\]*+(?:(?:\\(?:.|\Z)|"(?!""))[^"\\]*+)*+(?:"""|\Z)'
 _TRIPLE_SINGLE = r"[rRbBuUfF]{0,2}QQQ[^'\\]*+(?:(?:\\(?:.|\Z)|'(?!''))[^'\\]*+)*+(?:QQQ|\Z)".replace("QQQ", "'" * 3)
@@ -40,8 +40,18 @@ _SINGLE_LINES = r"'[^'\\]*+(?:\\(?:.|\Z)[^'\\]*+)*+(?:'|\Z)"
 _SINGLE = r"[a-zA-Z]{0,2}'(?:\\.|[^'\\\n])*+'"
 _CHARACTER = r"b?'(?:\\[^\n]{1,8}?|[^'\\\n])'"
 _BACKTICK = r"`[^`\\]*+(?:\\(?:.|\Z)[^`\\]*+)*+(?:`|\Z)"
-_BRACED = r"(?:\{(?:[^{}]|\{[^{}]*\}){0,4000}+\}|\((?:[^()]|\([^()]*\)){0,4000}+\)|\[[^\[\]]{0,4000}\]|<[^<>\n]*>|\|[^|\n]*\||/[^/\n]*/|![^!\n]*!)"
-_SIGIL = rf"(?:%[qQ]?|~[sS]|qq?\s?){_BRACED}"
+_BRACED = "|".join(
+    (
+        r"\{(?:[^{}]|\{[^{}]*\}){0,4000}+\}",
+        r"\((?:[^()]|\([^()]*\)){0,4000}+\)",
+        r"\[[^\[\]]{0,4000}\]",
+        r"<[^<>\n]*>",
+        r"\|[^|\n]*\|",
+        r"/[^/\n]*/",
+        r"![^!\n]*!",
+    )
+)
+_SIGIL = rf"(?:%[qQ]?|~[sS]|qq?)(?:{_BRACED})"
 _GO_RAW = r"`[^`]*+(?:`|\Z)"
 _HEREDOC = r"<<(?:<[ \t]*|[~-]|(?=[ \t]*[A-Z\"'])[ \t]*)(?P<q>[\"'`]?)(?P<tag>[A-Za-z_]\w*)(?P=q)[^\n]*\n"
 _LINE_START = re.compile(r"^[ \t]*(\w+)", re.MULTILINE)
@@ -86,6 +96,7 @@ _PUT_IN_DOTS = re.compile(rf"\s*\.\s*{_OPERAND}\s*\.\s*")
 _PUT_BEHIND = re.compile(rf"{_CLOSED}{_PLUS}{_OPERAND}")
 _PUT_BEHIND_DOT = re.compile(r"\s*\.\s*\$\w")
 _HOLE = "{}"
+_CLOSING = frozenset("\"'`#])}>|/!")
 _OPEN_TABLE = re.compile(r"\s*create\b[^()]*\btable\b[^()]*\(", re.IGNORECASE)
 _DOCUMENTED = re.compile(
     r"(?:^[ \t]*(?:async[ \t]+def|def|class)\b[^\n]*|^[ \t]*\)[^\n]*):[ \t]*\n\s*\Z|\A\s*\Z", re.MULTILINE
@@ -130,19 +141,21 @@ def read_source(text: str, path: str) -> Source:
         if match["shown"] is None or (suffix == "py" and _DOCUMENTED.search(text[max(0, start - _NEAR) : start])):
             hidden.append((start, position))
             continue
-        value = _value(match.group(), suffix)
+        value, stop = _value(match.group(), suffix), position
+        if position == len(text) and text[-1] not in _CLOSING:
+            stop = start  # left open: what seems to be inside may be code
         if match.groupdict().get("tag"):
             end = closings.after(match["tag"], position)
             if end is None:  # a shift, or `class << self`
                 position = start + 2
                 continue
-            value, position = text[position : text.rfind("\n", 0, end)], end
+            value, position, stop = text[position : text.rfind("\n", 0, end)], end, end
         joint = _joint(found[-1], text[found[-1].end : start], suffix, listed=listed) if found else None
         if joint is None:
-            found.append(Literal(value, start, position))
+            found.append(Literal(value, start, stop))
             listed = _CONCAT.search(text, max(0, start - _NEAR), start) is not None
         else:
-            found[-1] = Literal(found[-1].text + joint + value, found[-1].start, position)
+            found[-1] = Literal(found[-1].text + joint + value, found[-1].start, stop)
     behind = _PUT_BEHIND_DOT if suffix in _DOTTED else _PUT_BEHIND
     whole = (one._replace(text=one.text + _HOLE) if behind.match(text, one.end) else one for one in found)
     return Source(tuple(whole), tuple(hidden))

@@ -102,7 +102,8 @@ def _templated(statement: Statement) -> list[Operation]:
         return [replace(found, canonical=statement.canonical) for found in _operations(_from(statement, index))]
     if all(token.kind == "control" for token in statement.tokens):
         return []
-    return [_operation(statement, "sql.dynamic", "template", statement.tokens[0].text[:40])]
+    put_in = next(token for token in statement.tokens if token.kind != "control")
+    return [_operation(statement, "sql.dynamic", "template", put_in.text[:40])]
 
 
 def _create(statement: Statement) -> list[Operation]:

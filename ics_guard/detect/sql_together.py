@@ -55,7 +55,7 @@ def together(read: Read) -> list[Operation]:
     result = []
     for index, (statement, operations) in enumerate(read):
         for operation in operations:
-            if operation.rule == "sql.drop_table" and operation.object in seen.temporary:
+            if seen.temporary & {operation.object, operation.table}:
                 continue
             certain = _without_holes(operation)
             if operation.rule == "sql.drop_table":
