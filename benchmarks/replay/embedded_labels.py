@@ -7,6 +7,7 @@ import re
 import sqlite3
 import warnings
 from collections import Counter
+from functools import lru_cache
 
 from benchmarks.replay.databases import dump_sqlite, locked
 from benchmarks.replay.nouns import Label
@@ -42,13 +43,14 @@ _DDL = re.compile(
        | truncate\ (?:table\ )?{_NAME}(?:\ ,\ {_NAME})*(?:\ (?:restart|cascade|restrict).*)?$""",
     re.VERBOSE | re.DOTALL,
 )
+_VERB = re.compile(r"\b(?:create|alter|drop|truncate)\b", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?:\r?\n\s*|(.))", re.DOTALL)
 
 
 def label_embedded(path: str, before: bytes | None, after: bytes | None) -> tuple[Label, str]:
     """Given both versions of program text, return its label and how it came about."""
     try:
-        old, new = (_ddl(path, content) for content in (before, after))
+        old, new = (_ddl(path.rpartition(".")[2], content) for content in (before, after))
     except (SyntaxError, ValueError, RecursionError):
         return Label.UNREADABLE, "not Python that this interpreter reads"
     was, now = Counter(old), Counter(new)
@@ -61,9 +63,12 @@ def label_embedded(path: str, before: bytes | None, after: bytes | None) -> tupl
     return (Label.CHANGED if gone and come else Label.ADDED if come else Label.DELETED), told
 
 
-def _ddl(path: str, content: bytes | None) -> list[str]:
+@lru_cache(1024)  # the version before is mostly the version after of another commit
+def _ddl(suffix: str, content: bytes | None) -> list[str]:
     text = (content or b"").decode("utf-8", "replace")
-    found = _python(text) if path.endswith(".py") else _other(path, text)
+    if not _VERB.search(text):
+        return []
+    found = _python(text) if suffix == "py" else _other(suffix, text)
     return [statement for literal in found for statement in statements(literal) if _DDL.match(statement)]
 
 
@@ -83,8 +88,7 @@ def _written(node: ast.AST) -> str:
     return ""
 
 
-def _other(path: str, text: str) -> list[str]:
-    suffix = path.rpartition(".")[2]
+def _other(suffix: str, text: str) -> list[str]:
     parts = next((parts for suffixes, parts in _BY_SUFFIX.items() if suffix in suffixes), (_TICK, _DOUBLE, _SINGLE))
     found: list[str] = []
     end = -1
