@@ -16,7 +16,8 @@ mend="mend it: python3 -m pip install ics-guard && ics-guard install"
 case $hook in pre-push | post-rewrite) lines=$(cat && echo .) && lines=${lines%.} ;; esac
 give() { case $hook in pre-push | post-rewrite) printf %s "$lines" | "$@" ;; *) "$@" ;; esac; }
 
-# Does git say that no watched path is touched? Trusted only if the sieve was compiled from these very inputs.
+# Given a question to git without its paths: does it say that no watched one is touched? Trusted only if the sieve was
+# compiled from these very inputs.
 untouched() {
     unset GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS
     folder=${GIT_DIR:-.git}
@@ -47,7 +48,7 @@ untouched() {
     IFS=$newline
     # Side by side, and in the C locale: loading another would take a tenth of the time.
     { printf %s "$header" && LC_ALL=C exec cat -- $inputs; } 2>/dev/null | LC_ALL=C cmp -s - "$folder/ics-guard/sieve" &
-    LC_ALL=C git diff-index --cached --quiet --no-ext-diff --no-textconv HEAD -- $watched 2>/dev/null && wait $!
+    LC_ALL=C GIT_NO_REPLACE_OBJECTS=1 git "$@" -- $watched 2>/dev/null && wait $!
 }
 
 blocked() {
@@ -61,20 +62,28 @@ if [ -x "$chained" ]; then
     give "$chained" "$@" || status=$?
 fi
 
+quiet='--quiet --no-ext-diff --no-textconv'
 case $hook in
-post-*) # never fails the git command; what the hook before it says stands
-    if [ "$hook" != post-checkout ] || { [ "$3" = 1 ] && [ "$1" != "$2" ]; }; then
-        if installed || command -v ics-guard >/dev/null; then
-            give guard "$@" || say "incoming migrations were not looked at"
-        else
-            say "cannot run ($why): incoming migrations are not looked at" "$mend"
-        fi
+post-*) # never fails the git command, whatever happens; what the hook before it says stands
+    trap : INT TERM HUP
+    case $hook,$3 in
+    post-checkout,1)
+        case $1 in "$2" | *[!0]*) ;; *) exit $status ;; esac # a new clone or worktree
+        [ "$1" != "$2" ] && ! untouched diff-tree -r $quiet "$1" "$2" || exit $status
+        ;;
+    post-checkout,*) exit $status ;;
+    post-merge,*) [ "$1" != 0 ] || ! untouched diff-tree -r $quiet 'HEAD@{1}' HEAD || exit $status ;;
+    esac
+    if installed || command -v ics-guard >/dev/null; then
+        give guard "$@" || say "incoming migrations were not looked at"
+    else
+        say "cannot run ($why): incoming migrations are not looked at" "$mend"
     fi
     exit $status
     ;;
 pre-commit | pre-merge-commit)
     [ $status = 0 ] || exit $status
-    if untouched; then
+    if untouched diff-index --cached $quiet HEAD; then
         installed || command -v ics-guard >/dev/null ||
             say "cannot run ($why); nothing watched is touched, so this passes" "$mend"
         exit 0

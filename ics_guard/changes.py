@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -39,7 +40,7 @@ def find_changes(project: Project, *diffs: Diff) -> Findings:
     """
     _refuse_unknown_rules(project)
     reading = _Reading(project, diffs)
-    changes = [change for diff in diffs for change in reading.changes_of(diff)]
+    changes = [change for diff in diffs for change in _without_moves(reading.changes_of(diff))]
     judged = {(one.path, one.digest): one for one in with_policy(project, _without_idle_notices(changes))}
     edited = {revision: judged[key] for revision, key in reading.edited.items() if key in judged}
     return Findings(tuple(judged.values()), reading.revisions, edited)
@@ -53,8 +54,8 @@ class _Reading:
         self._watch = project.config.watch
         self._files = {diff: [file for file in diff.files if self._kinds(file)] for diff in diffs}
         listed = [file for files in self._files.values() for file in files]
-        oids = {oid for file in listed for oid in (file.before, file.after) if oid}
-        self._blobs = git.read_blobs(project.repository, oids)
+        self._contents = git.read_contents(project.repository, listed)
+        self._folders: dict[str, Mapping[str | None, Mapping[str, bytes]]] = {}
         self._found: dict[FileChange, list[Change]] = {}
         self.revisions: dict[str, Revision] = {}
         self.edited: dict[str, tuple[str, str]] = {}
@@ -66,19 +67,22 @@ class _Reading:
             if file not in self._found:
                 self._found[file] = self._read(file)
             changes += self._found[file]
-        touched = {path for file in self._files[diff] for path in (file.path, file.previous_path) if path}
         for folder in self._watch.alembic_folders:
-            inside = [path for path in touched if folder == "." or path.startswith(f"{folder}/")]
-            if any(self._watch.kind_of(path) is Kind.ALEMBIC for path in inside):
-                changes = graph_changes(self._revisions(diff.base, folder), self._revisions(diff.head, folder), changes)
+            if self._touches(diff, folder):
+                contents = self._revisions(folder)
+                changes = graph_changes(contents[diff.base], contents[diff.head], changes)
         return changes
 
+    def _touches(self, diff: Diff, folder: str) -> bool:
+        paths = (path for file in self._files[diff] for path in file.paths)
+        inside = (path for path in paths if folder == "." or path.startswith(f"{folder}/"))
+        return any(self._watch.kind_of(path) is Kind.ALEMBIC for path in inside)
+
     def _kinds(self, file: FileChange) -> set[Kind]:
-        kinds = (self._watch.kind_of(path) for path in (file.path, file.previous_path) if path)
-        return {kind for kind in kinds if kind}
+        return {kind for path in file.paths if (kind := _kind_of(self._watch, file, path))}
 
     def _read(self, file: FileChange) -> list[Change]:
-        before, after = (self._blobs[oid] if oid else None for oid in (file.before, file.after))
+        before, after = (self._contents[oid] if oid else None for oid in (file.before, file.after))
         found = _detect_file(self._watch, file, before, after)
         if Kind.ALEMBIC in self._kinds(file):
             was, now = (read_revision(content) if content is not None else None for content in (before, after))
@@ -88,9 +92,15 @@ class _Reading:
                 self.edited[was.revision] = (upgrading.path, upgrading.digest)
         return found
 
-    def _revisions(self, tree: str | None, folder: str) -> dict[str, bytes]:
-        files = git.read_folder(self._project.repository, folder, tree)
-        return {path: content for path, content in files.items() if self._watch.kind_of(path) is Kind.ALEMBIC}
+    def _revisions(self, folder: str) -> Mapping[str | None, Mapping[str, bytes]]:
+        """Every file of a folder of revisions at both ends of each diff that touches it, read once."""
+        if folder not in self._folders:
+            ends = {tree for diff in self._files if self._touches(diff, folder) for tree in (diff.base, diff.head)}
+            self._folders[folder] = {
+                tree: {path: content for path, content in files.items() if self._watch.kind_of(path) is Kind.ALEMBIC}
+                for tree, files in git.read_folder(self._project.repository, folder, ends).items()
+            }
+        return self._folders[folder]
 
 
 def with_policy(project: Project, changes: Iterable[Change]) -> tuple[Change, ...]:
@@ -115,9 +125,15 @@ def _refuse_unknown_rules(project: Project) -> None:
             )
 
 
+def _kind_of(watch: Watch, file: FileChange, path: str) -> Kind | None:
+    """How a file is to be read; a thing without content counts as what may lie behind it."""
+    kind = watch.kind_of(path)
+    return watch.kind_below(path, named=file.opaque == git.SYMLINK) if file.opaque and not kind else kind
+
+
 def _detect_file(watch: Watch, file: FileChange, before: bytes | None, after: bytes | None) -> list[Change]:
-    kind = watch.kind_of(file.path)
-    if file.symlink or any(content is not None and content.startswith(_LFS_POINTER) for content in (before, after)):
+    kind = _kind_of(watch, file, file.path)
+    if file.opaque or any(content is not None and content.startswith(_LFS_POINTER) for content in (before, after)):
         return unread(kind, file.path, before, after) if kind and before != after else []
     if not file.previous_path or file.previous_path == file.path:
         return detect(kind, file.path, before, after) if kind else []
@@ -126,6 +142,21 @@ def _detect_file(watch: Watch, file: FileChange, before: bytes | None, after: by
         return detect(kind, file.path, before, after, previous_path=file.previous_path)
     gone = detect(previous_kind, file.previous_path, before, None) if previous_kind else []
     return gone + (detect(kind, file.path, None, after) if kind else [])
+
+
+def _without_moves(changes: list[Change]) -> list[Change]:
+    """Code may keep its DDL in any file: what is gone from one and came in unchanged in another only moved."""
+    came = defaultdict[str, list[Change]](list)
+    for change in changes:
+        if change.kind is Kind.EMBEDDED and not change.undoes:
+            came[change.digest].append(change)
+    moved: list[Change] = []
+    for gone in changes:
+        digests = gone.undoes if gone.kind is Kind.EMBEDDED else ()
+        if digests and all(len(came[digest]) >= count for digest, count in Counter(digests).items()):
+            moved += [gone, *(came[digest].pop() for digest in digests)]
+    left = {id(change) for change in moved}
+    return [change for change in changes if id(change) not in left]
 
 
 def _without_idle_notices(changes: list[Change]) -> list[Change]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ics_guard import changes, git, stricter
+from ics_guard import changes, config, git, stricter
 from ics_guard.backup import back_up
 from ics_guard.errors import IcsGuardError, UsageError
 from ics_guard.git import Diff
@@ -43,12 +43,12 @@ def blocking(project: Project, hook: str, arguments: list[str], stdin: bytes) ->
     repository = project.repository
     if hook != "pre-push":
         return stricter.pass_or_block(project, [git.staged(repository)], via=hook)
-    remote = arguments[0] if arguments else ""
+    apart = (config.NAME, *project.config.inputs)
     if "PRE_COMMIT" in os.environ and not stdin:
-        ranges = git.framework_pushes(repository, os.environ)
+        diffs = git.framework_pushes(repository, os.environ, apart)
     else:
-        ranges = git.pushes(repository, stdin, remote)
-    diffs = [git.between(repository, base, head) for base, head in ranges]
+        remote, url = (*arguments, "", "")[:2]
+        diffs = git.pushes(repository, stdin, remote, url, apart)
     return stricter.pass_or_block(project, diffs, via=hook)
 
 

@@ -57,6 +57,7 @@ class Change:
 
     `digest` is a hex SHA-256 of the normalised operation alone: not of path, line, comments or formatting.
     `revision` is the Alembic revision it belongs to. `sources` are the names of the sources that answer for it.
+    `undoes`: the digests that what is gone would have where it came in.
     """
 
     path: str
@@ -72,6 +73,7 @@ class Change:
     revision: str | None = None
     effects: tuple[Effect, ...] = ()
     sources: tuple[str, ...] = ()
+    undoes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,10 @@
 It may only ever say "surely nothing". The patterns are compiled into git pathspecs that match at least as much, kept
 in one file beside the contents of the files that decided them; it counts only while those contents are the same.
 `hooks/shim.sh` reads the same file.
+
+Content may also be where git has none: in submodules and behind links to folders. Such a thing is asked for by the name
+that a pattern gives it. Where a pattern allows any name, the submodules that the repository has are asked for one by
+one, and `.gitmodules` is one of the files that decide; only one added without it is left to the push.
 """
 
 from __future__ import annotations
@@ -12,9 +16,11 @@ import os
 FILE = "ics-guard/sieve"
 """Where the compiled sieve is, relative to the common git directory."""
 
+SUBMODULES = ".gitmodules"
 EVERYTHING = ":/"
 _FIRST_LINE = "ics-guard sieve 1"
 _MISLEADING = ("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS")
+_FIXED = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 _QUIETLY = ("--quiet", "--no-ext-diff", "--no-textconv")
 
 
@@ -23,8 +29,8 @@ def surely_nothing(hook: str, arguments: list[str]) -> bool:
 
     False means "look", never "something": also when the sieve is missing or outdated, or anything is in doubt.
     """
-    if hook == "post-checkout" and (arguments[2:3] == ["0"] or arguments[0:1] == arguments[1:2] != []):
-        return True  # files taken from the same commit, or a new branch on it: no commit came in
+    if hook == "post-checkout" and _is_no_move(*arguments):
+        return True
     question = _question(hook, arguments)
     if not question:
         return False
@@ -44,16 +50,18 @@ def pathspecs(patterns: tuple[str, ...]) -> list[str]:
     return [EVERYTHING] if EVERYTHING in found else list(dict.fromkeys(found))
 
 
-def compiled(patterns: tuple[str, ...], inputs: tuple[str, ...], root: str) -> bytes | None:
+def compiled(
+    patterns: tuple[str, ...], inputs: tuple[str, ...], root: str, paths: tuple[str, ...] = ()
+) -> bytes | None:
     """Given patterns and the files that decided them, relative to `root`, return the sieve as it is kept in a file.
 
-    None if a path cannot be written in it. An input that is absent must stay absent. Raise OSError for one that
-    cannot be read.
+    `paths` are asked for by name: submodules in which something watched may be, and the like. None if a path cannot
+    be written in it. An input that is absent must stay absent. Raise OSError for one that cannot be read.
     """
-    if not inputs or any("\n" in name for name in inputs):
+    if not inputs or any("\n" in name for name in (*inputs, *paths)):
         return None
-    lines, contents = [_FIRST_LINE], []
-    for name in inputs:
+    lines, contents, deciding = [_FIRST_LINE], [], (*inputs, SUBMODULES)
+    for name in deciding:
         path = os.path.join(root, name)  # noqa: PTH118
         if os.path.exists(path):  # noqa: PTH110
             lines.append(f"input {name}")
@@ -62,9 +70,14 @@ def compiled(patterns: tuple[str, ...], inputs: tuple[str, ...], root: str) -> b
             lines.append(f"absent {name}")
     if not contents:
         return None
-    lines += [f"watch :(top,literal){name}" for name in inputs]
+    lines += [f"watch :(top,literal){name}" for name in (*deciding, *paths)]
     lines += [f"watch {one}" for one in pathspecs(patterns)]
     return os.fsencode("\n".join(lines) + "\n\n") + b"".join(contents)
+
+
+def _is_no_move(old: str = "", new: str = "", is_branch: str = "") -> bool:
+    """Files taken from a commit, a new branch on the same one, a new clone or worktree: no commit came in."""
+    return is_branch == "0" or (is_branch == "1" and (old == new or not old.strip("0")))
 
 
 def _question(hook: str, arguments: list[str]) -> list[str]:
@@ -74,7 +87,7 @@ def _question(hook: str, arguments: list[str]) -> list[str]:
     if hook == "post-checkout" and len(arguments) == 3:
         return ["diff-tree", "-r", *_QUIETLY, arguments[0], arguments[1]]
     if hook == "post-merge" and arguments == ["0"]:  # a squash leaves its work in the index
-        return ["diff-tree", "-r", *_QUIETLY, "ORIG_HEAD", "HEAD"]
+        return ["diff-tree", "-r", *_QUIETLY, "HEAD@{1}", "HEAD"]
     return []
 
 
@@ -106,7 +119,7 @@ def _watched(sieve: str) -> list[str]:
 
 
 def _git_sees_nothing(arguments: list[str]) -> bool:
-    environment = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+    environment = {name: value for name, value in os.environ.items() if name not in _MISLEADING} | _FIXED
     silence = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)]
     process = os.posix_spawnp("git", ["git", *arguments], environment, file_actions=silence)
     return os.waitpid(process, 0)[1] == 0
@@ -122,18 +135,29 @@ def _translated(pattern: str) -> list[str]:
         return [EVERYTHING]
     body = pattern.removesuffix("/")
     parts: list[str] = []
-    for part in body.removeprefix("/").split("/"):
+    written = body.removeprefix("/").split("/")
+    for part in written:
         parts.append(_translated_part(part))
         if parts[-1] == "**" != part:
             break  # not understood: whatever is below what was
     if "/" not in body and parts[0] != "**":
         parts.insert(0, "**")
+        written.insert(0, "**")
     if parts == ["**"] or "" in parts:
         return [EVERYTHING]
     glob = f":(top,glob){'/'.join(parts)}"
+    above = [_folder_itself(parts[:depth]) for depth in range(1, len(parts)) if written[depth - 1].strip("*")]
     if parts[-1] == "**":
-        return [glob]
-    return [f"{glob}/**"] if pattern.endswith("/") else [glob, f"{glob}/**"]
+        return [glob, *above]
+    return [f"{glob}/**", *above] if pattern.endswith("/") else [glob, f"{glob}/**", *above]
+
+
+def _folder_itself(parts: list[str]) -> str:
+    """What matches a link or submodule in the place of a folder, and nothing in the folder: a glob, nothing literal."""
+    last = parts[-1]
+    at = next((n for n, c in enumerate(last) if c.isascii() and c.isalnum() and last[n - 1 : n] != "\\"), None)
+    exact = f"{last}*" if at is None else f"{last[:at]}[{last[at]}]{last[at + 1 :]}"
+    return f":(top,glob){'/'.join((*parts[:-1], exact))}"
 
 
 def _translated_part(part: str) -> str:

@@ -21,8 +21,10 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
     waived: dict[str, str] = {}
     attested: dict[str, dict[str, str]] = {}
     flaws: dict[str, dict[Reason, None]] = {}
-    for base, head in dict.fromkeys((diff.base, diff.head) for diff in diffs) if changes else ():
-        files = git.read_folder(project.repository, evidence.FOLDER, head)
+    ends = dict.fromkeys((diff.base, diff.head) for diff in diffs) if changes else {}
+    folders = git.read_folder(project.repository, evidence.FOLDER, [head for _, head in ends])
+    for base, head in ends:
+        files = folders[head]
         if not files:
             continue
         trust = trusted(project, base, head)

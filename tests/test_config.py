@@ -316,6 +316,34 @@ names = st.text("ab.[]*?!#\\ \n_é", min_size=1, max_size=6).filter(lambda name:
 paths = st.lists(names, min_size=1, max_size=3).map("/".join)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "named", "unnamed", "misses"),
+    [
+        ("db/migrations/*.sql", {"db", "db/migrations"}, set(), {"dbx", "x/db", "db/migrationsx", "db/x/migrations"}),
+        ("*/migrations/*.py", {"app/migrations"}, {"app"}, {"app/other", "a/b/migrations"}),
+        ("**/migrations/*.py", {"app/migrations"}, {"app", "x/y/z"}, set()),
+        ("*.sql", {"a.sql", "x/a.sql"}, {"db", "x/y/z"}, set()),
+        ("db/**/*.sql", {"db"}, {"db/x", "db/x/y"}, {"x", "x/db"}),
+        ("vendor/", {"vendor", "x/vendor"}, {"x", "x/y/z"}, set()),
+        ("/top", {"top", "top/x"}, set(), {"x/top", "topx"}),
+        ("a\\*b/x", {"a*b"}, set(), {"axb", "a*b/y"}),
+        ("!db/x", set(), set(), {"db"}),
+    ],
+)
+def test_what_may_be_watched_below_a_path(pattern: str, named: set[str], unnamed: set[str], misses: set[str]) -> None:
+    watch = Watch(sql=(pattern,))
+    paths = named | unnamed | misses
+    assert {path for path in paths if watch.kind_below(path)} == named | unnamed
+    assert {path for path in paths if watch.kind_below(path, named=True)} == named
+
+
+def test_what_is_excluded_whole_has_nothing_watched_below() -> None:
+    watch = Watch(sql=("*.sql",), exclude=("vendor/", "docs/**", "*.md.sql"))
+    assert [path for path in ("vendor", "vendor/x", "docs", "docs/x", "x") if watch.kind_below(path)] == ["x"]
+    back = Watch(sql=("*.sql",), exclude=("vendor/*", "!vendor/keep.sql"))
+    assert back.kind_below("vendor")
+
+
 @given(path=paths)
 @example(path="a\nb/c.py")
 def test_patterns_match_all_that_has_a_kind(path: str) -> None:

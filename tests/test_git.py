@@ -166,34 +166,52 @@ def test_names_that_are_no_text_or_hold_line_breaks(either: Checkout) -> None:
     )
 
 
-def test_links_are_flagged_and_a_change_of_type_is_two_changes(checkout: Checkout) -> None:
+def test_links_are_opaque_and_a_change_of_type_is_two_changes(checkout: Checkout) -> None:
     checkout.commit("one.sql", "DROP TABLE t;")
     (checkout.root / "one.sql").unlink()
     (checkout.root / "one.sql").symlink_to("elsewhere.sql")
     (checkout.root / "two.sql").symlink_to("elsewhere.sql")
     checkout.git("add", "-A")
     changes = git.staged(opened(checkout)).files
-    assert [(c.status, c.path, c.symlink) for c in changes] == [
-        ("D", "one.sql", False),
-        ("A", "one.sql", True),
-        ("A", "two.sql", True),
+    assert [(c.status, c.path, c.opaque) for c in changes] == [
+        ("D", "one.sql", ""),
+        ("A", "one.sql", git.SYMLINK),
+        ("A", "two.sql", git.SYMLINK),
     ]
-    blobs = git.read_blobs(opened(checkout), [c.after for c in changes if c.after])
-    assert set(blobs.values()) == {b"elsewhere.sql"}
-
-
-def test_submodules_are_not_files(checkout: Checkout, tmp_path: Path) -> None:
-    inner = Checkout.create(tmp_path / "inner")
-    inner.commit("a")
-    checkout.commit("sub", "first a file")
-    checkout.git("rm", "-q", "sub")
-    checkout.git("submodule", "add", "-q", inner.root.as_uri(), "sub")
-    assert summary(git.staged(opened(checkout)).files) == {("D", "sub", None), ("A", ".gitmodules", None)}
+    blobs = git.read_contents(opened(checkout), changes)
+    assert {blobs[c.after] for c in changes if c.after} == {b"elsewhere.sql"}
     checkout.git("commit", "-qm", "x")
-    assert summary(git.everything(opened(checkout)).files) == {("A", ".gitmodules", None)}
-    Checkout(checkout.root / "sub").commit("b")
-    checkout.git("add", "-A")
-    assert git.staged(opened(checkout)).files == ()
+    checkout.git("mv", "two.sql", "three.sql")
+    assert [(c.status, c.path, c.opaque) for c in git.staged(opened(checkout)).files] == [
+        ("D", "two.sql", git.SYMLINK),
+        ("A", "three.sql", git.SYMLINK),
+    ]
+
+
+def test_submodules_are_opaque_added_moved_on_moved_away_and_gone(either: Checkout, tmp_path: Path) -> None:
+    inner = Checkout.create(tmp_path / "inner", either.git("rev-parse", "--show-object-format"))
+    first = inner.commit("a")
+    either.commit("sub", "first a file")
+    either.git("rm", "-q", "sub")
+    either.git("submodule", "add", "-q", inner.root.as_uri(), "sub")
+
+    def told() -> set[tuple[str, str, str]]:
+        files = git.staged(opened(either)).files
+        return {(c.status, c.path, c.opaque) for c in files if c.path != ".gitmodules"}
+
+    assert told() == {("D", "sub", ""), ("A", "sub", git.SUBMODULE)}
+    either.git("commit", "-qm", "x")
+    assert ("A", "sub", None) in summary(git.everything(opened(either)).files)
+    second = Checkout(either.root / "sub").commit("b")
+    either.git("add", "-A")
+    assert told() == {("M", "sub", git.SUBMODULE)}
+    contents = git.read_contents(opened(either), git.staged(opened(either)).files)
+    assert contents == {oid: f"Subproject commit {oid}\n".encode() for oid in (first, second)}
+    either.git("commit", "-qm", "x")
+    either.git("mv", "sub", "elsewhere")
+    assert told() == {("D", "sub", git.SUBMODULE), ("A", "elsewhere", git.SUBMODULE)}
+    either.git("rm", "-qf", "elsewhere")
+    assert told() == {("D", "sub", git.SUBMODULE)}
 
 
 def test_an_unresolved_conflict_is_no_diff(checkout: Checkout) -> None:
@@ -372,9 +390,11 @@ def test_a_folder_is_read_from_the_index_or_a_commit(checkout: Checkout) -> None
     checkout.write(".ics-guard/evidence/untracked.json", "d")
     checkout.git("checkout", "-q", "--", ".")
     repository = opened(checkout)
-    assert git.read_folder(repository, ".ics-guard/evidence", None) == {a: b"a", b: b"edited"}
-    assert git.read_folder(repository, ".ics-guard/evidence", first) == {a: b"a", b: b"b"}
-    assert git.read_folder(repository, "nothing/here", first) == {}
+    assert git.read_folder(repository, ".ics-guard/evidence", [None, first]) == {
+        None: {a: b"a", b: b"edited"},
+        first: {a: b"a", b: b"b"},
+    }
+    assert git.read_folder(repository, "nothing/here", [first]) == {first: {}}
 
 
 def test_tracked_or_not(checkout: Checkout, tmp_path: Path) -> None:

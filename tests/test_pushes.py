@@ -12,7 +12,7 @@ import pytest
 
 from ics_guard import git
 from ics_guard.errors import UsageError
-from ics_guard.git import Repository
+from ics_guard.git import Diff, Repository
 from tests.checkout import Checkout
 
 
@@ -27,19 +27,34 @@ class Pushing:
     def repository(self) -> Repository:
         return git.open_repository(self.local.root)
 
-    def push(self, *arguments: str) -> list[tuple[str, str]]:
-        """Push for real, and return the ranges that the hook would have judged, in that instant."""
+    def told(self, *arguments: str) -> list[Diff]:
+        """Push for real as far as the hook, and return what it would judge in that instant."""
         kept = self.local.root / ".git" / "told"
         kept.unlink(missing_ok=True)
-        self.local.hook("pre-push", 'echo "$1" > .git/told && cat >> .git/told && exit 1')
+        self.local.hook("pre-push", 'printf "%s\\n" "$1" "$2" > .git/told && cat >> .git/told && exit 1')
         self.local.git("push", "-q", *arguments, check=False)
-        remote, _, lines = kept.read_bytes().partition(b"\n")
-        found = git.pushes(self.repository, lines, remote.decode())
-        self.local.git("push", "-q", "--no-verify", *arguments)
-        return found
+        remote, url, lines = kept.read_bytes().split(b"\n", 2)
+        return git.pushes(self.repository, lines, remote.decode(), url.decode())
 
-    def paths(self, ranges: list[tuple[str, str]]) -> list[str]:
-        return sorted(change.path for pair in ranges for change in git.between(self.repository, *pair).files)
+    def push(self, *arguments: str) -> list[tuple[str, str]]:
+        """Push, and return the ranges that the hook would have judged."""
+        found = self.told(*arguments)
+        self.local.git("push", "-q", "--no-verify", *arguments)
+        return ranges(found)
+
+    def changed(self, *arguments: str) -> list[str]:
+        """Push, and return the changes of files that the hook would have judged."""
+        found = self.told(*arguments)
+        self.local.git("push", "-q", "--no-verify", *arguments)
+        return changes(found)
+
+
+def ranges(diffs: list[Diff]) -> list[tuple[str, str]]:
+    return [(diff.base, str(diff.head)) for diff in diffs]
+
+
+def changes(diffs: list[Diff]) -> list[str]:
+    return sorted(f"{file.status} {file.path}" for diff in diffs for file in diff.files)
 
 
 @pytest.fixture(params=["sha1", "sha256"])
@@ -54,9 +69,9 @@ def test_an_update_carries_what_is_new(pushing: Pushing) -> None:
     old = pushing.local.git("rev-parse", "HEAD")
     pushing.local.commit("a.sql")
     new = pushing.local.commit("b.sql")
-    ranges = pushing.push("origin", "main")
-    assert ranges == [(old, new)]
-    assert pushing.paths(ranges) == ["a.sql", "b.sql"]
+    found = pushing.told("origin", "main")
+    assert ranges(found) == [(old, new)]
+    assert changes(found) == ["A a.sql", "A b.sql"]
 
 
 def test_a_new_branch_counts_from_what_the_remote_has(pushing: Pushing) -> None:
@@ -75,9 +90,10 @@ def test_several_refs_and_a_deletion_in_one_push(pushing: Pushing) -> None:
     for name in ("one", "two"):
         pushing.local.git("checkout", "-qb", name, start)
         ours[name] = pushing.local.commit(f"{name}.sql")
-    ranges = pushing.push("origin", "one", "two", ":doomed")
-    assert sorted(ranges) == sorted((start, head) for head in ours.values())
-    assert pushing.paths(ranges) == ["one.sql", "two.sql"]
+    found = pushing.told("origin", "one", "two", ":doomed")
+    assert sorted(ranges(found)) == sorted((start, head) for head in ours.values())
+    assert changes(found) == ["A one.sql", "A two.sql"]
+    assert pushing.push("origin", "one", "two", ":doomed") == ranges(found)
     assert pushing.push("origin", ":one") == []
 
 
@@ -101,30 +117,53 @@ def test_an_expression_as_the_local_side(pushing: Pushing) -> None:
     assert pushing.push("origin", "HEAD~1:refs/heads/x") == [(start, middle)]
 
 
-def test_a_forced_push_over_what_somebody_else_pushed(pushing: Pushing, tmp_path: Path) -> None:
-    start = pushing.local.git("rev-parse", "HEAD")
+def test_a_push_over_what_somebody_else_pushed_cannot_be_told(pushing: Pushing, tmp_path: Path) -> None:
     other = pushing.remote.clone(tmp_path / "other")
-    other.commit("theirs.sql")
+    theirs = other.commit("theirs.sql")
     other.git("push", "-q", "origin", "main")
-    head = pushing.local.commit("ours.sql")
-    assert pushing.push("-f", "origin", "main") == [(start, head)]
+    pushing.local.commit("ours.sql")
+    for flags in ([], ["-f"]):
+        with pytest.raises(UsageError, match=theirs) as caught:
+            pushing.told(*flags, "origin", "main")
+        assert "git fetch" in caught.value.fix
+    pushing.local.git("fetch", "-q")
+    assert pushing.changed("-f", "origin", "main") == ["A ours.sql", "D theirs.sql"]
 
 
-def test_a_rewind_carries_nothing(pushing: Pushing) -> None:
+def test_a_rewind_takes_away_what_came_since(pushing: Pushing) -> None:
     start = pushing.local.git("rev-parse", "HEAD")
     pushing.local.commit("a.sql")
+    pushing.local.commit("start", "other")
     pushing.local.git("push", "-q", "origin", "main")
     pushing.local.git("reset", "-q", "--hard", start)
-    ranges = pushing.push("-f", "origin", "main")
-    assert pushing.paths(ranges) == []
+    assert pushing.changed("-f", "origin", "main") == ["D a.sql", "M start"]
+
+
+def test_a_rebased_branch_brings_its_own_and_not_what_the_remote_has(pushing: Pushing) -> None:
+    local = pushing.local
+    local.git("checkout", "-qb", "side")
+    local.commit("side.sql")
+    local.git("push", "-q", "origin", "side")
+    local.git("checkout", "-q", "main")
+    local.commit("main.sql")
+    local.git("push", "-q", "origin", "main")
+    local.git("checkout", "-q", "side")
+    local.git("rebase", "-q", "main")
+    assert pushing.changed("-f", "origin", "side") == ["A side.sql"]
+    local.commit("side.sql", "edited")
+    local.git("push", "-q", "--no-verify", "origin", "side")
+    local.git("reset", "-q", "--hard", "HEAD~1")
+    local.commit("more.sql")
+    assert pushing.changed("-f", "origin", "side") == ["A more.sql", "M side.sql"]
 
 
 def test_a_rewritten_history_counts_whole(pushing: Pushing) -> None:
     pushing.local.git("checkout", "-q", "--orphan", "new")
+    pushing.local.git("rm", "-rfq", ".")
     head = pushing.local.commit("a.sql")
-    ranges = pushing.push("-f", "origin", "new:main")
-    assert ranges == [(pushing.repository.empty_tree, head)]
-    assert pushing.paths(ranges) == ["a.sql", "start"]
+    found = pushing.told("-f", "origin", "new:main")
+    assert (pushing.repository.empty_tree, head) in ranges(found)
+    assert changes(found) == ["A a.sql", "D start"]
 
 
 def test_a_push_by_url_knows_the_remote_if_it_is_configured(pushing: Pushing, tmp_path: Path) -> None:
@@ -164,7 +203,7 @@ def test_many_new_branches_are_answered_in_reasonable_time(pushing: Pushing) -> 
     head = pushing.local.commit("a.sql")
     zero = "0" * len(head)
     lines = "".join(f"refs/heads/b{number} {head} refs/heads/b{number} {zero}\n" for number in range(3000))
-    assert git.pushes(pushing.repository, lines.encode(), "origin") == [(start, head)]
+    assert ranges(git.pushes(pushing.repository, lines.encode(), "origin")) == [(start, head)]
 
 
 # Through the pre-commit framework
@@ -188,9 +227,9 @@ import json, os, sys
 from pathlib import Path
 from ics_guard import git
 stage = git.framework_stage(os.environ)
-ranges = git.framework_pushes(git.open_repository(Path.cwd()), os.environ) if stage[0] == "pre-push" else []
+diffs = git.framework_pushes(git.open_repository(Path.cwd()), os.environ) if stage[0] == "pre-push" else []
 with open(".git/asked", "a") as stream:
-    print(json.dumps([*stage, ranges]), file=stream)
+    print(json.dumps([*stage, [(diff.base, diff.head) for diff in diffs]]), file=stream)
 """
 
 
@@ -208,7 +247,7 @@ def asked(pushing: Pushing) -> list[tuple[str, list[str], list[tuple[str, str]]]
     path = pushing.local.root / ".git" / "asked"
     lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
     path.unlink(missing_ok=True)
-    return [(hook, arguments, [(base, head) for base, head in ranges]) for hook, arguments, ranges in lines]
+    return [(hook, arguments, [(base, head) for base, head in pairs]) for hook, arguments, pairs in lines]
 
 
 def test_the_stages_of_the_framework(framework: Pushing) -> None:
@@ -236,9 +275,9 @@ def test_the_framework_tells_of_one_ref_and_all_that_the_remote_lacks_counts(fra
     local.git("tag", "-a", "v1", "-m", "x", start)
     asked(framework)
     local.git("push", "-q", "origin", "main", "side", "v1")
-    ((hook, arguments, ranges),) = asked(framework)
+    ((hook, arguments, pairs),) = asked(framework)
     assert (hook, arguments[0]) == ("pre-push", "origin")
-    assert sorted(ranges) == sorted([(start, head), (start, side)])
+    assert sorted(pairs) == sorted([(start, head), (start, side)])
 
 
 def test_a_whole_tree_through_the_framework(framework: Pushing, tmp_path: Path) -> None:

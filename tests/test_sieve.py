@@ -213,6 +213,71 @@ def test_an_index_of_its_own_is_honoured(
     assert not asks(guarded)
 
 
+# Content that git does not have: submodules, and links to folders
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("db", "160000"), ("migrations", "120000"), ("migrations/versions", "160000"), ("deep/one.sql", "160000")],
+)
+def test_something_opaque_in_the_place_of_a_watched_folder(guarded: Checkout, asks: Asks, name: str, mode: str) -> None:
+    oid = guarded.git("rev-parse", "HEAD" if mode == "160000" else "HEAD:other.txt")
+    guarded.git("rm", "-rq", "--cached", "--ignore-unmatch", name)
+    guarded.git("commit", "-qm", "gone", "--allow-empty")
+    assert asks(guarded)
+    guarded.git("update-index", "--add", "--cacheinfo", f"{mode},{oid},{name}")
+    assert not asks(guarded)
+    guarded.git("commit", "-qm", "there")
+    assert asks(guarded)
+    guarded.git("rm", "-rq", "--cached", name)
+    assert not asks(guarded)
+
+
+@pytest.fixture
+def floating(tmp_path: Path) -> Checkout:
+    """A repository whose pattern any folder could satisfy, with one submodule that is watched and one that is not."""
+    made = Checkout.create(tmp_path / "floating")
+    made.write("ics-guard.toml", FLOATING)
+    inner = Checkout.create(tmp_path / "inner")
+    inner.commit("a")
+    for name in ("libs/inner", "vendor/inner"):
+        made.git("submodule", "add", "-q", inner.root.as_uri(), name)
+    made.commit("other.txt")
+    compile_again(made)
+    return made
+
+
+FLOATING = CONFIGURATION.replace(
+    'alembic = ["alembic.ini"]\nsql = ["db/*.sql", "one.sql"]', 'sql = ["**/migrations/*.sql"]'
+)
+FLOATING = FLOATING.replace("[env.local]\n", 'exclude = ["vendor/"]\n[env.local]\n', 1)
+
+
+def test_a_submodule_that_any_pattern_reaches(floating: Checkout, asks: Asks) -> None:
+    assert asks(floating)
+    Checkout(floating.root / "vendor/inner").commit("b")
+    floating.git("add", "-A")
+    assert asks(floating), "nothing below vendor is watched"
+    Checkout(floating.root / "libs/inner").commit("b")
+    floating.git("add", "-A")
+    assert not asks(floating)
+    floating.git("reset", "-q", "--hard")
+    floating.git("submodule", "add", "-q", (floating.root.parent / "inner").as_uri(), "more")
+    assert not asks(floating), ".gitmodules decides, too"
+    floating.git("commit", "-qm", "x")
+    assert not asks(floating)
+    compile_again(floating)
+    assert asks(floating)
+    floating.git("mv", "more", "elsewhere")
+    assert not asks(floating)
+
+
+def test_a_folder_of_ordinary_files_is_no_such_thing(guarded: Checkout, asks: Asks) -> None:
+    for name in ("db/sub/a.txt", "migrations/env.py", "migrations/versions/README", "dbx", "xdb/a"):
+        stage(guarded, name)
+    assert asks(guarded)
+
+
 # The incoming hooks, and the framework's
 
 
@@ -230,7 +295,7 @@ def test_a_switch_of_branches(guarded: Checkout, monkeypatch: pytest.MonkeyPatch
     assert not nothing(guarded, monkeypatch, "post-checkout", watched, plain, "1")
     assert nothing(guarded, monkeypatch, "post-checkout", watched, watched, "1")
     assert nothing(guarded, monkeypatch, "post-checkout", old, watched, "0")
-    assert not nothing(guarded, monkeypatch, "post-checkout", "0" * len(old), watched, "1")
+    assert nothing(guarded, monkeypatch, "post-checkout", "0" * len(old), watched, "1")
     assert not nothing(guarded, monkeypatch, "post-checkout")
 
 
@@ -316,7 +381,7 @@ def test_pathspecs_match_at_least_what_the_patterns_match(
 ) -> None:
     watch = Watch(sql=tuple(patterns))
     try:
-        wanted = {path for path in paths if watch.kind_of(path)}
+        wanted = {path for path in paths if watch.kind_of(path) or watch.kind_below(path, named=True)}
     except ValueError:
         assume(False)
     specs = sieve.pathspecs(tuple(patterns))

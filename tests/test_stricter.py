@@ -278,3 +278,14 @@ def test_an_applied_revision_may_be_reformatted(tmp_path: Path) -> None:
     path.write_text("# said better\n" + path.read_text())
     git(project, "add", "-A")
     assert judged(project)[1]["changes"] == []
+
+
+def test_a_new_signer_does_not_slip_through_the_sieve(repository: Path) -> None:
+    assert ics_guard(repository, "install").returncode == 0
+    (repository / "README").write_text("unwatched\n")
+    git(repository, "add", "-A")
+    assert git(repository, "commit", "-qm", "nothing").returncode == 0
+    stage(repository, **{".ics-guard/allowed_signers": "mallory@example.org ssh-ed25519 AAAA\n"})
+    done = git(repository, "commit", "-m", "trust me", check=False)
+    assert done.returncode == 1
+    assert "config.signer" in done.stderr

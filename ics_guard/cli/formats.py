@@ -15,6 +15,7 @@ import typer
 
 from ics_guard.cli.asking import Judged
 from ics_guard.cli.voice import err, show
+from ics_guard.detect.rules import RULES
 from ics_guard.model import Change, Decision
 from ics_guard.report import documents, github, markdown, sarif, texts
 
@@ -47,7 +48,7 @@ def show_check(form: Format, changes: Sequence[Change], judged: Judged) -> None:
         case Format.MARKDOWN:
             _write(markdown.check_summary(changes, judged.words))
         case Format.SARIF:
-            _write(json.dumps(sarif.check_log(changes, judged.document), indent=1) + "\n")
+            _write(json.dumps(sarif.check_log(changes, RULES, judged.document), indent=1) + "\n")
 
 
 def show_gate(form: Format, decision: Decision, what: str, judged: Judged) -> None:
@@ -58,12 +59,12 @@ def show_gate(form: Format, decision: Decision, what: str, judged: Judged) -> No
         case Format.JSON:
             show("", {**documents.gate_document(decision), **judged.fields}, as_json=True)
         case Format.GITHUB:
-            _write(github.gate_annotations(decision))
+            _write(github.gate_annotations(decision, what))
             _append_summary(partial(markdown.gate_summary, decision, what, judged.words))
         case Format.MARKDOWN:
             _write(markdown.gate_summary(decision, what, judged.words))
         case Format.SARIF:
-            _write(json.dumps(sarif.gate_log(decision, judged.document), indent=1) + "\n")
+            _write(json.dumps(sarif.gate_log(decision, RULES, judged.document), indent=1) + "\n")
 
 
 def _write(text: str) -> None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ics_guard.config.patterns import compiled, literal, matches
+from ics_guard.config.patterns import compiled, literal, matches, matches_below
 from ics_guard.model import Kind, Severity
 
 if TYPE_CHECKING:
@@ -39,6 +39,20 @@ class Watch:
             return None
         return next((kind for kind, spec in specs if matches(spec, path)), None)
 
+    def kind_below(self, path: str, *, named: bool = False) -> Kind | None:
+        """Given a path, return how something below it may have to be read; None if no watched path can be there.
+
+        Asked where something stands whose content git does not have. `named`: only where a pattern names it, not for
+        what any path would match.
+        """
+        excluded, _ = self._specs
+        anything = f"{path}/" + "\1" * 8  # what is excluded under every name
+        if not any(one.startswith("!") for one in self.exclude) and matches(excluded, f"{anything}/{anything}"):
+            return None
+        return next(
+            (kind for kind, some in self._by_kind if any(matches_below(one, path, named=named) for one in some)), None
+        )
+
     def patterns(self) -> tuple[str, ...]:
         """Return every pattern that decides `kind_of`, the alembic folders included, the excludes left out."""
         return self._revisions + self.django + self.sql + self.embedded + self.models
@@ -47,16 +61,19 @@ class Watch:
     def _revisions(self) -> tuple[str, ...]:
         return tuple(f"{literal(folder)}/**/*.py" if folder != "." else "*.py" for folder in self.alembic_folders)
 
-    @cached_property
-    def _specs(self) -> tuple[GitIgnoreSpec, tuple[tuple[Kind, GitIgnoreSpec], ...]]:
-        by_kind = (
+    @property
+    def _by_kind(self) -> tuple[tuple[Kind, tuple[str, ...]], ...]:
+        return (
             (Kind.ALEMBIC, self._revisions),
             (Kind.DJANGO, self.django),
             (Kind.SQL, self.sql),
             (Kind.EMBEDDED, self.embedded),
             (Kind.MODEL, self.models),
         )
-        return compiled(self.exclude), tuple((kind, compiled(patterns)) for kind, patterns in by_kind)
+
+    @cached_property
+    def _specs(self) -> tuple[GitIgnoreSpec, tuple[tuple[Kind, GitIgnoreSpec], ...]]:
+        return compiled(self.exclude), tuple((kind, compiled(patterns)) for kind, patterns in self._by_kind)
 
 
 @dataclass(frozen=True)

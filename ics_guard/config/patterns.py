@@ -22,6 +22,27 @@ def matches(spec: GitIgnoreSpec, path: str) -> bool:
     return spec.match_file(path.replace("\n", "_"))  # pathspec's dot does not match a newline in a folder's name
 
 
+def matches_below(pattern: str, path: str, *, named: bool = False) -> bool:
+    """Given a pattern that `trouble_with` found nothing in, return whether it can match a path below `path`.
+
+    `named`: only where the pattern says something about the last part of `path` itself, which `*` and `**` do not.
+    """
+    body = pattern.strip("/")
+    wanted = body.split("/") if "/" in pattern.rstrip("/") else ["**", body]
+    return pattern[0] not in "!#" and _leads_into(wanted, path.split("/"), named=named)
+
+
+def _leads_into(wanted: list[str], parts: list[str], *, named: bool) -> bool:
+    if not wanted or not parts:  # it matches a folder, and so all below, or some of it is left for what is below
+        return True
+    first, rest = wanted[0], wanted[1:]
+    if first == "**":
+        swallowed = (not named or len(parts) > 1) and _leads_into(wanted, parts[1:], named=named)
+        return swallowed or _leads_into(rest, parts, named=named)
+    blind = named and len(parts) == 1 and not first.strip("*")
+    return not blind and matches(compiled([f"/{first}"]), parts[0]) and _leads_into(rest, parts[1:], named=named)
+
+
 def literal(path: str) -> str:
     """Given a path, return the pattern that matches it and nothing else."""
     escaped = re.sub(r"([\\*?\[\]])", r"\\\1", path)

@@ -32,6 +32,7 @@ _UNDONE_BY = {
     "drop_type": ("create_type",),
 }
 """Operations that can undo one. Others, data and raw SQL on the way up among them, are not asked after."""
+_UNDONE_BY_NAME = word_set("create_table drop_table rename_table create_type drop_type")
 _WHOLE_TABLE = word_set("drop_table create_table rebuild_table")
 _TOLD = 6
 
@@ -101,7 +102,7 @@ def _left(up: Sequence[Operation], down: Sequence[Operation]) -> Iterator[Operat
 
 def _undoes(found: Operation, other: Operation, renames: bool) -> bool:
     same_table = _table(found) == _table(other) or renames
-    if other.operation in _WHOLE_TABLE and found.operation not in ("create_type", "drop_type"):
+    if other.operation in _WHOLE_TABLE and found.operation not in _UNDONE_BY_NAME:
         return same_table
     if found.operation in ("drop_constraint", "drop_index") and other.operation == "add_column" and same_table:
         return found.operation == "drop_constraint" or "index=" in other.canonical or "unique=" in other.canonical

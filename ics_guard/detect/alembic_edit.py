@@ -8,14 +8,15 @@ from dataclasses import replace
 
 from ics_guard.detect.alembic import revision_of
 from ics_guard.detect.alembic_downgrade import downgrade_findings
-from ics_guard.detect.alembic_operations import DIRECTIVES
+from ics_guard.detect.alembic_operations import DIRECTIVES, INERT
 from ics_guard.detect.alembic_sql import EXECUTES
 from ics_guard.detect.alembic_walk import Walk
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
-from ics_guard.detect.python_meaning import meaning
-from ics_guard.detect.python_tree import Function, Module, dotted, parse, reachable
-from ics_guard.detect.sqlalchemy_reading import Scope
+from ics_guard.detect.python_meaning import meaning, reached_meaning
+from ics_guard.detect.python_tree import Function, Module, dotted, parse
 
+_DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
+_OP = "alembic.op."
 _IDENTITY = ("revision", "down_revision", "depends_on")
 
 
@@ -98,7 +99,7 @@ def _downgrades(module: Module) -> list[Operation]:
 def _walked(module: Module, name: str) -> list[Operation]:
     walk = Walk(module)
     if name in module.functions:
-        walk.function(name, Scope(module))
+        walk.entry(name)
     return walk.operations
 
 
@@ -112,7 +113,7 @@ def _walk(module: Module, direction: str) -> Walk:
         _entries(module, direction), key=lambda name: (name != direction, module.functions[name].lineno)
     ):
         if name not in walk.visited:
-            walk.function(name, Scope(module))
+            walk.entry(name)
     return walk
 
 
@@ -123,24 +124,47 @@ def upgrade_operations(module: Module) -> list[Operation]:
     if "upgrade" not in module.functions and not _entries(module, "upgrade"):
         found.append(_simple(module, "alembic.foreign_code", "upgrade", "upgrade is not defined here", name="upgrade"))
     followed = walk.seen | _walk(module, "downgrade").seen
-    for call in _calls(module):
-        if id(call) not in followed:
-            called = ast.unparse(call.func)
-            text = f"unfollowed {meaning([call], module)}"
-            found.append(Operation("alembic.foreign_code", "call", called, text, call.lineno, call.col_offset + 1))
+    for node in (*_calls(module), *_handed_over(module)):
+        if id(node) not in followed:
+            called = ast.unparse(node.func if isinstance(node, ast.Call) else node)
+            text = f"unfollowed {meaning([node], module)}"
+            found.append(Operation("alembic.foreign_code", "call", called, text, node.lineno, node.col_offset + 1))
     return found
+
+
+def _handed_over(module: Module) -> list[ast.expr]:
+    """Where `op`, or a directive of it, is not called but given to something else, which may call it."""
+    inside = {id(node.func) for node in ast.walk(module.tree) if isinstance(node, ast.Call)}
+    inside |= {id(node.value) for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
+    dead = _all_dead(module)
+    return [
+        node
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Name | ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and id(node) not in inside | dead
+        if f"{dotted(node, module)}." == _OP or _is_directive(dotted(node, module))
+    ]
+
+
+def _is_directive(name: str) -> bool:
+    return name.startswith(_OP) and name.removeprefix(_OP) not in INERT
 
 
 def _calls(module: Module) -> list[ast.Call]:
     """Every call of the module that looks like a directive or an execution, in whatever function it stands."""
     result = []
-    dead = {id(inner) for function in module.functions.values() for node in _dead(function) for inner in ast.walk(node)}
+    dead = _all_dead(module)
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and id(node) not in dead:
             directive = node.func.attr in DIRECTIVES or node.func.attr in ("execute", "batch_alter_table")
             if directive or (dotted(node.func, module).startswith("alembic.op.") and node.func.attr in EXECUTES):
                 result.append(node)
     return result
+
+
+def _all_dead(module: Module) -> set[int]:
+    return {id(inner) for function in module.functions.values() for node in _dead(function) for inner in ast.walk(node)}
 
 
 def _dead(function: Function) -> list[ast.stmt]:
@@ -185,9 +209,10 @@ def _identity(module: Module) -> str:
 
 
 def _reached(module: Module, direction: str) -> str:
-    other = "downgrade" if direction == "upgrade" else "upgrade"
-    nodes = [node for node in reachable(module, _entries(module, direction)) if getattr(node, "name", "") != other]
-    return meaning(nodes, module)
+    """The meaning of the functions of one direction, of all they lead to, and of what runs when the file is loaded."""
+    loaded = [node for node in module.tree.body if not isinstance(node, _DEFINITIONS)]
+    entries = sorted(_entries(module, direction))
+    return f"{entries} {reached_meaning([*(module.functions[name] for name in entries), *loaded], module)}"
 
 
 def _helper(old: Module, new: Module) -> list[Operation]:

@@ -28,7 +28,7 @@ _HEAD = re.compile(
     )""",
     re.VERBOSE,
 )
-_ASSIGNED_LATER = re.compile(r"(?:revision|depends_on|branch_labels)\s*(?::[^=\n]*)?=(?!=)")
+_ASSIGNED_LATER = re.compile(r"(?:revision|depends_on|branch_labels)\s*(?:[:,)\]][^=\n]*)?=(?!=)")
 _FOOLS = re.compile(r"[\r\f\0\ufeff]|\\\n|coding[:=]")
 
 

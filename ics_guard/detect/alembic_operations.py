@@ -176,7 +176,9 @@ DIRECTIVES: Mapping[str, Callable[[Directive], Reading]] = {
 }
 """Every directive by its name on `op`."""
 
-INERT = word_set("get_bind get_context f inline_literal implementation_for register_operation autocommit_block")
+INERT = word_set(
+    "get_bind get_context f inline_literal implementation_for register_operation autocommit_block run_async"
+)
 """What else `op` offers that leaves the schema alone."""
 
 

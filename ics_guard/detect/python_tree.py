@@ -42,13 +42,24 @@ def parse(content: bytes) -> Module | None:
 
 def assignments(body: Iterable[ast.stmt]) -> dict[str, ast.expr]:
     """Given statements, return what each plain name is assigned last, annotated or not."""
-    result = {}
+    result = dict[str, ast.expr]()
     for node in body:
         if isinstance(node, ast.Assign):
-            result.update({target.id: node.value for target in node.targets if isinstance(target, ast.Name)})
+            for target in node.targets:
+                result.update(_assigned(target, node.value))
         elif isinstance(node, ast.AnnAssign) and node.value is not None and isinstance(node.target, ast.Name):
             result[node.target.id] = node.value
     return result
+
+
+def _assigned(target: ast.expr, value: ast.expr) -> dict[str, ast.expr]:
+    if isinstance(target, ast.Name):
+        return {target.id: value}
+    lists = ast.Tuple | ast.List
+    if not isinstance(target, lists) or not isinstance(value, lists) or len(target.elts) != len(value.elts):
+        return {}
+    pairs = zip(target.elts, value.elts, strict=True)
+    return {name: found for inner, item in pairs for name, found in _assigned(inner, item).items()}
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:

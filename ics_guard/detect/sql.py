@@ -58,7 +58,8 @@ def deleted(old: list[Operation]) -> list[Operation]:
     if not gone:
         return []
     meaning = "deleted: " + "; ".join(sorted(operation.canonical for operation in gone))
-    return [Operation("sql.file_deleted", "delete_file", gone[0].object, meaning, gone[0].line, gone[0].column)]
+    place, undoes = (gone[0].line, gone[0].column), tuple(operation.canonical for operation in gone)
+    return [Operation("sql.file_deleted", "delete_file", gone[0].object, meaning, *place, undoes=undoes)]
 
 
 def _rollback(old: list[Operation], new: list[Operation], *, known: bool, alone: bool) -> list[Operation]:

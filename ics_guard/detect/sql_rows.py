@@ -37,7 +37,7 @@ def data_operations(tokens: Sequence[Token]) -> list[tuple[str, str, str]]:
             result.append((f"sql.{word}_all", word, table))
     if words[0] == "merge" and "delete" in words and _deletes_the_rest(words):
         result.append(("sql.delete_all", "merge", name_at(tokens, skip(words, 1, "into"))[0]))
-    return result
+    return list(dict.fromkeys(result))
 
 
 def _target(words: tuple[str, ...], index: int) -> int:

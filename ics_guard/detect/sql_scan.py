@@ -31,9 +31,9 @@ class Scan(NamedTuple):
 
 
 _STANDARD_STRING = r"'[^']*+(?:''[^']*+)*+(?:'|\Z)"
-_ESCAPED_STRING = r"'[^'\\]*+(?:(?:''|\\.)[^'\\]*+)*+(?:'|\Z)"
+_ESCAPED_STRING = r"'[^'\\]*+(?:(?:''|\\.|\\\Z)[^'\\]*+)*+(?:'|\Z)"
 _STANDARD_NAME = r'"[^"]*+(?:""[^"]*+)*+(?:"|\Z)'
-_ESCAPED_NAME = r'"[^"\\]*+(?:(?:""|\\.)[^"\\]*+)*+(?:"|\Z)'
+_ESCAPED_NAME = r'"[^"\\]*+(?:(?:""|\\.|\\\Z)[^"\\]*+)*+(?:"|\Z)'
 _LEXEME = r"""
     (?P<gap>\s*+)
     (?: (?P<word>[^\W\d][\w$]*+(?!') | @{1,2}\w++ | \#{1,2}[^\W\d]\w*+)
@@ -46,7 +46,8 @@ _LEXEME = r"""
       | (?P<string>[eE]ESCAPED | (?:[nNbBxX]|[uU]&)?STRING)
       | (?P<name>NAME | `[^`]*+(?:``[^`]*+)*+(?:`|\Z) | (?<![\w\])"])\[[^\W\d][^\[\]\n'"]*+\])
       | (?P<template>\{\{(?:(?!\{\{|\}\}).)*+\}\} | \{%(?:(?!\{%|%\}).)*+%\} | <%(?:(?!<%|%>).)*+%>
-            | [$\#]?\{[^{}'"\n]*+\} | %\(\w++\)s | %(?:\d++\$)?[sdIL]\b)
+            | [$\#]?\{[^{}'"\n]*+\} | \$[^\W\d]\w*+(?:->\w++)*+ | %\(\w++\)s | %(?:\d++\$)?[sdIL]\b
+            | (?<![:\w\]]):(?:[^\W\d]\w*+|"[^"\n]*+"|'[^'\n]*+'))
       | (?P<bare>[^\W\d][\w$]*+)
       | (?P<number>\d[\w.]*+)
       | (?P<op>::|:=|->>|->|<=|>=|<>|!=|\|\||.)
@@ -93,6 +94,7 @@ _DOLLAR_MARK = re.compile(r"(?=(\$(?:[^\W\d]\w*)?\$))")
 _LIQUIBASE = re.compile(r"\s*--\s*liquibase formatted sql", re.IGNORECASE)
 _LIQUIBASE_ROLLBACK = re.compile(r"(?:^[ \t]*--[ \t]*rollback\b[^\n]*(?:\n|\Z))+", re.IGNORECASE | re.MULTILINE)
 _ROLLBACK_MARK = re.compile(r"--[ \t]*rollback\b(?:[ \t]+(?:not required|empty)\b[^\n]*)?", re.IGNORECASE)
+_FRESH = frozenset({"end", "meta", "section"})
 _DOWN_MARK, _UP_MARK = "\ue000", "\ue001"
 """Stand where a rollback begins and ends that Liquibase hides in comments."""
 
@@ -136,21 +138,20 @@ class _Scanner:
 
     def scan(self) -> Scan:
         """Return the tokens of the whole text."""
-        text, tokens, position, leads, fresh = self.text, self.tokens, 0, True, 0
-        while position < len(text):
+        text, tokens, position, leads, fresh, size = self.text, self.tokens, 0, True, 0, len(self.text)
+        while position < size:
+            token = None
             if leads or self.delimiter or (self.rows and fresh == len(tokens)):
                 position, leads, token = self._special(position, leads, fresh)
-            else:
-                token = None
             if token is None:
                 match = self.match(text, position)
                 if match is None:  # not met: `op` takes any character
                     break
-                kind, start = match.lastgroup or "op", match.end("gap")
-                leads = leads or "\n" in match["gap"]
-                if match.end("gap") > position and (leads or self.delimiter):
-                    position = start
-                    if kind != "nothing":
+                kind, start = match.lastgroup or "op", match.end(1)
+                if start > position:
+                    leads = leads or "\n" in match[1]
+                    if (leads or self.delimiter) and kind != "nothing":
+                        position = start  # what stands here may be no SQL
                         continue
                 position = match.end()
                 if kind in ("nothing", "remark", "comment"):
@@ -159,13 +160,13 @@ class _Scanner:
                 token, position = self._token(kind, text[start:position], start, position, leads)
                 if token is None:
                     continue
-                if tokens and _glued(tokens[-1], token):
+                if tokens and "template" in (token.kind, tokens[-1].kind) and _glued(tokens[-1], token):
                     token = _joined(tokens.pop(), token)
             leads = False
             tokens.append(token)
             if token.kind == "end":
                 position = self._after_copied_rows(fresh, position)
-            if token.kind in ("end", "meta", "section"):
+            if token.kind in _FRESH:
                 fresh = len(tokens)
         return Scan(tuple(tokens), self.clean)
 

@@ -55,13 +55,18 @@ class Statement:
     @cached_property
     def canonical(self) -> str:
         """The meaning of the whole: bodies of procedures in a language that ignores spaces are read like the rest."""
-        return " ".join(_meaning(token, self.words) for token in self.tokens)
+        words = self.words
+        language = words[words.index("language") + 1].strip("'\"") if "language" in words[:-1] else ""
+        readable = words[0] == "do" or language in ("sql", "plpgsql")
+        return " ".join(_meaning(token, readable=readable) for token in self.tokens)
 
 
-def _meaning(token: Token, words: tuple[str, ...]) -> str:
+def _meaning(token: Token, *, readable: bool) -> str:
+    if token.kind == "rows":
+        return spelled(scan(token.text).tokens)
     if token.kind == "body":
-        return _body(token, words)
-    return spelled(scan(token.text).tokens) if token.kind == "rows" else _unquoted(token)
+        return f"$$ {spelled(scan(body_text(token)).tokens)} $$" if readable else token.norm
+    return _unquoted(token)
 
 
 def spelled(tokens: Sequence[Token]) -> str:
@@ -74,13 +79,6 @@ def _unquoted(token: Token) -> str:
         return token.norm
     name = token.text[1:-1]
     return name if _UNQUOTED.match(name) and name not in _RESERVED else token.norm
-
-
-def _body(token: Token, words: tuple[str, ...]) -> str:
-    language = words[words.index("language") + 1].strip("'\"") if "language" in words[:-1] else ""
-    if words[0] != "do" and language not in ("sql", "plpgsql"):
-        return token.norm
-    return f"$$ {spelled(scan(body_text(token)).tokens)} $$"
 
 
 def body_text(token: Token) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,6 +20,7 @@ _TYPE = re.compile(
     r"(?:add|alter|modify|change)(?: column)?(?: if not exists| if exists)? "
     r"(?P<name>\"[^\"]*\"|`[^`]*`|\[[^]]*\]|\S+) (?:set data type |type )?(?P<type>.*)"
 )
+_HOLE = re.compile(r"[{%<:$]")
 _LOSES_ROWS = word_set(
     "where limit join distinct group having union except intersect ignore conflict replace top offset"
 )
@@ -26,11 +28,12 @@ _LOSES_ROWS = word_set(
 
 @dataclass
 class _Seen:
-    """What the file has said so far: types of columns, columns that hold a value in every row, columns it added."""
+    """What the file has said so far: types, columns with a value in every row, added columns, temporary tables."""
 
-    types: dict[str, Type] = field(default_factory=dict)
+    types: defaultdict[str, dict[str, Type]] = field(default_factory=lambda: defaultdict(dict))
     filled: set[str] = field(default_factory=set)
     added: set[str] = field(default_factory=set)
+    temporary: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -47,23 +50,39 @@ class _Copy:
 def together(read: Read) -> list[Operation]:
     """Given the statements of a file with what each means alone, return their operations judged together."""
     seen = _Seen()
-    rebuilt = partial(_rebuilt, _copies(read), _renames(read))
+    renames = _renames(read)
+    rebuilt = partial(_rebuilt, _copies(read), renames)
     result = []
     for index, (statement, operations) in enumerate(read):
         for operation in operations:
+            if operation.rule == "sql.drop_table" and operation.object in seen.temporary:
+                continue
+            certain = _without_holes(operation)
             if operation.rule == "sql.drop_table":
-                result.append(rebuilt(index, operation, _known(seen, operation.object)))
+                result.append(rebuilt(index, certain, seen.types.get(operation.object, {}).keys()))
             else:
-                result.append(_judged(statement, operation, seen))
+                result.append(_judged(statement, certain, seen))
         _learn(statement, seen)
+        for when, old, new in renames:
+            if when == index:
+                seen.types[new] = seen.types.pop(old, {})
     return result
+
+
+def _without_holes(operation: Operation) -> Operation:
+    """What is put in by a template is no name to look for in a database."""
+    certain = tuple(effect for effect in operation.effects if not _HOLE.search(effect.object.partition(":")[2]))
+    return replace(operation, effects=certain)
 
 
 def _learn(statement: Statement, seen: _Seen) -> None:
     first = statement.words[0]
     made = table_columns(statement) if first == "create" else None
-    if made:
-        seen.types |= {f"{made[0]}.{name}": kind for name, kind in made[1].items()}
+    if first == "create" and {"temp", "temporary"}.intersection(statement.words[1:4]):
+        start = words_after_modifiers(statement.words) + 1
+        seen.temporary.add(name_at(statement.tokens, skip(statement.words, start, "if", "not", "exists"))[0])
+    elif made:
+        seen.types[made[0]] = made[1]
     elif first == "update":
         seen.filled |= _assigned(statement)
 
@@ -73,14 +92,14 @@ def _judged(statement: Statement, operation: Operation, seen: _Seen) -> Operatio
     meaning = operation.canonical.removeprefix(f"alter table {operation.table} ")
     if operation.rule in ("sql.add_column", "sql.add_required_column"):
         seen.added.add(column)
-        seen.types[column] = _written(meaning)
+        seen.types[operation.table][_last(column)] = _written(meaning)
     elif " set default " in meaning:
         seen.filled.add(column)
     elif operation.rule == "sql.set_not_null" and column in seen.filled | seen.added:
         return replace(operation, rule="sql.set_not_null_filled", canonical=f"{operation.canonical} filled")
     elif operation.rule == "sql.alter_type":
-        old, new = seen.types.get(column, ()), _written(meaning)
-        seen.types[column] = new
+        columns, new = seen.types[operation.table], _written(meaning)
+        old, columns[_last(column)] = columns.get(_last(column), ()), new
         if narrows(old, new):
             detail = f"It was {_shown(old)} and becomes {_shown(new)}."
             return replace(operation, rule="sql.narrow_type", detail=detail)
@@ -110,7 +129,11 @@ def _assigned(statement: Statement) -> set[str]:
     start = words.index("set") + 1
     end = next((at for at in range(start, len(words)) if words[at] in ("from", "where", "returning")), len(words))
     names = (name_at(part, skip([token.norm for token in part], 0, "("))[0] for part in top_level(tokens[start:end]))
-    return {f"{table}.{name.rpartition('.')[2]}" for name in names}
+    return {f"{table}.{_last(name)}" for name in names}
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _copies(read: Read) -> list[_Copy]:
@@ -147,7 +170,7 @@ def _renames(read: Read) -> list[tuple[int, str, str]]:
 
 
 def _rebuilt(
-    copies: Sequence[_Copy], renames: Sequence[tuple[int, str, str]], at: int, drop: Operation, known: set[str]
+    copies: Sequence[_Copy], renames: Sequence[tuple[int, str, str]], at: int, drop: Operation, known: Set[str]
 ) -> Operation:
     """A drop, unless all rows were copied before into the table that takes this one's name, or took it already."""
     for copy in copies:
@@ -163,7 +186,3 @@ def _rebuilt(
             return replace(drop, detail=f"The copy that takes its place leaves out {', '.join(left_out)}.")
         return replace(drop, rule="sql.rebuild_table", canonical=f"{drop.canonical} after {copy.canonical}")
     return drop
-
-
-def _known(seen: _Seen, table: str) -> set[str]:
-    return {column.rpartition(".")[2] for column in seen.types if column.rpartition(".")[0] == table}

@@ -6,8 +6,19 @@ read objects of SHA-256 repositories. It is asked about configuration only, wher
 
 from __future__ import annotations
 
-from ics_guard.git.contents import is_tracked, read_blobs, tracked_files
-from ics_guard.git.diffs import Diff, FileChange, between, difference, everything, staged
+from ics_guard.git.contents import is_tracked, read_blobs, read_contents, submodules, tracked_files
+from ics_guard.git.diffs import (
+    SUBMODULE,
+    SYMLINK,
+    Diff,
+    FileChange,
+    between,
+    difference,
+    differences,
+    everything,
+    staged,
+)
+from ics_guard.git.folders import read_folders
 from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, is_zero, merge_base
 from ics_guard.git.process import LOCAL_VARIABLES, answer, output
 from ics_guard.git.pushes import framework_pushes, framework_stage, pushes
@@ -16,6 +27,8 @@ from ics_guard.git.trees import TreeFiles, read_folder, versions
 
 __all__ = [
     "LOCAL_VARIABLES",
+    "SUBMODULE",
+    "SYMLINK",
     "Diff",
     "FileChange",
     "Repository",
@@ -25,6 +38,7 @@ __all__ = [
     "commit",
     "commit_range",
     "difference",
+    "differences",
     "everything",
     "exists",
     "framework_pushes",
@@ -38,8 +52,11 @@ __all__ = [
     "output",
     "pushes",
     "read_blobs",
+    "read_contents",
     "read_folder",
+    "read_folders",
     "staged",
+    "submodules",
     "tracked_files",
     "versions",
 ]

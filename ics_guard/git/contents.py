@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from ics_guard.errors import UsageError
-from ics_guard.git.process import output, records
+from ics_guard.git.diffs import SUBMODULE, FileChange
+from ics_guard.git.process import missing_object, output, records
 from ics_guard.git.repository import Repository
+
+
+def read_contents(repository: Repository, files: Collection[FileChange]) -> dict[str, bytes]:
+    """Given files of a diff, return what their ids stand for: the bytes of blobs, of a submodule what git shows for it.
+
+    Raise `UsageError` if a blob is not in this clone.
+    """
+    modules = {oid for file in files if file.opaque == SUBMODULE for oid in (file.before, file.after) if oid}
+    blobs = {oid for file in files if file.opaque != SUBMODULE for oid in (file.before, file.after) if oid}
+    return read_blobs(repository, blobs) | {oid: f"Subproject commit {oid}\n".encode() for oid in modules}
 
 
 def read_blobs(repository: Repository, oids: Iterable[str]) -> dict[str, bytes]:
@@ -20,8 +30,7 @@ def read_blobs(repository: Repository, oids: Iterable[str]) -> dict[str, bytes]:
         start = stream.index(b"\n", at) + 1
         about = stream[at:start].decode().split()
         if about[-1] == "missing":
-            fix = "git fetch, then try again; `git fsck` tells what else is gone"
-            raise UsageError("missing-object", f"object {oid} is not in this clone", fix)
+            missing_object(f"object {oid}")
         end = start + int(about[-1])
         found[oid] = stream[start:end]
         at = end + 1
@@ -35,6 +44,12 @@ def tracked_files(repository: Repository, below: str = "") -> list[str]:
     """
     names = records(repository, "ls-files", "-z", "--", f":(top,literal){below}")
     return [os.fsdecode(name) for name in dict.fromkeys(names)]
+
+
+def submodules(repository: Repository) -> list[str]:
+    """Return where the index has other repositories, with or without an entry in `.gitmodules`."""
+    listed = records(repository, "ls-files", "--stage", "-z")
+    return [os.fsdecode(one.partition(b"\t")[2]) for one in listed if one.startswith(b"160000 ")]
 
 
 def is_tracked(repository: Repository, *paths: Path) -> bool:

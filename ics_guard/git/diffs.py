@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ics_guard.errors import UsageError
-from ics_guard.git.names import commit_or_tree, exists, is_zero, merge_base, no_merge_base
-from ics_guard.git.process import records
+from ics_guard.git.names import commit_or_tree, exists, is_zero, merge_base, no_merge_base, trees
+from ics_guard.git.process import missing_object, output, records
 from ics_guard.git.repository import Repository
 
 # The rename limit is given, for a verdict must not depend on somebody's diff.renameLimit.
 _RAW = ("--raw", "-z", "-M", "-l1000", "--no-abbrev", "--no-ext-diff", "--no-textconv", "--no-relative")
-_SYMLINK = "120000"
+
+SYMLINK = "symbolic link"
+SUBMODULE = "submodule"
+_NOTHING = "000000"
+_OPAQUE = {"120000": SYMLINK, "160000": SUBMODULE}
 
 
 @dataclass(frozen=True)
 class FileChange:
     """One file of a diff. `before` and `after` are ids of blobs, None where there is no file.
 
-    `status` is git's letter: A, M, D, R or C. Paths are relative to the root, undecodable bytes as surrogates. A
-    change of type comes as D and A; submodules do not come at all. `symlink`: a blob is where a link points to.
+    `status` is git's letter: A, M, D, R or C. Paths are relative to the root, undecodable bytes as surrogates.
+    `opaque` says what stands at the path where no content does: `SYMLINK` (the blob is where it points to) or
+    `SUBMODULE` (the id is of a commit of another repository). Such a thing moved, and a change of type, come as D, A.
     """
 
     status: str
@@ -29,7 +34,12 @@ class FileChange:
     previous_path: str | None
     before: str | None
     after: str | None
-    symlink: bool = False
+    opaque: str = ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Where the file is, and where it was before if it moved."""
+        return (self.path, self.previous_path) if self.previous_path else (self.path,)
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,37 @@ def difference(repository: Repository, old: str, new: str) -> Diff:
     return Diff(before, after, _parsed(records(repository, "diff-tree", "-r", *_RAW, before, after, "--")))
 
 
+def differences(repository: Repository, pairs: Iterable[tuple[str, str]]) -> list[Diff]:
+    """Given pairs of ids of commits or trees, return what differs between each two, in two git processes for all.
+
+    Raise `UsageError` if one is not in this clone.
+    """
+    wanted = list(pairs)
+    tree = trees(repository, (oid for pair in wanted for oid in pair if oid != repository.empty_tree))
+    tree[repository.empty_tree] = repository.empty_tree
+    if absent := next((oid for pair in wanted for oid in pair if oid not in tree), None):
+        missing_object(f"commit {absent}")
+    asked = dict.fromkeys(f"{tree[old]} {tree[new]}" for old, new in wanted)
+    told = _differences_of_trees(repository, list(asked)) if asked else {}
+    return [Diff(old, new, told[f"{tree[old]} {tree[new]}"]) for old, new in wanted]
+
+
+def _differences_of_trees(repository: Repository, pairs: list[str]) -> dict[str, tuple[FileChange, ...]]:
+    """What `git diff-tree --stdin` says of pairs of trees: each pair on a line of its own, then its records."""
+    raw = output(repository, "diff-tree", "--stdin", "-r", *_RAW, stdin="\n".join((*pairs, "")).encode())
+    found: dict[str, list[bytes]] = {pair: [] for pair in pairs}
+    mine: list[bytes] = []
+    fields = iter(raw.split(b"\0"))
+    for field in fields:
+        *heads, about = field.split(b"\n")
+        if heads:
+            mine = found[heads[-1].decode()]
+        if about:
+            letter = about.rsplit(b" ", 1)[1][:1]
+            mine += [about, *(next(fields) for _ in range(2 if letter in b"RC" else 1))]
+    return {pair: _parsed(some) for pair, some in found.items()}
+
+
 def everything(repository: Repository) -> Diff:
     """Return every tracked file as added. Raise `UsageError` while a conflict is unresolved."""
     found = []
@@ -77,8 +118,7 @@ def everything(repository: Repository) -> Diff:
         mode, oid, stage = about.decode().split()
         if stage != "0":
             raise _unmerged(os.fsdecode(name))
-        if _is_file(mode):
-            found.append(FileChange("A", os.fsdecode(name), None, None, oid, mode == _SYMLINK))
+        found.append(FileChange("A", os.fsdecode(name), None, None, oid, _OPAQUE.get(mode, "")))
     return Diff(repository.empty_tree, None, tuple(found))
 
 
@@ -95,19 +135,14 @@ def _read_record(about: str, names: Iterator[bytes]) -> Iterator[FileChange]:
     path = os.fsdecode(next(names)) if moved else previous
     if letter == "U":
         raise _unmerged(path)
-    before, after = old if _is_file(old_mode) else None, new if _is_file(new_mode) else None
-    if letter == "T":
-        if before:
-            yield FileChange("D", path, None, before, None, old_mode == _SYMLINK)
-        if after:
-            yield FileChange("A", path, None, None, after, new_mode == _SYMLINK)
-    elif before or after:
-        link = _SYMLINK in (old_mode, new_mode)
-        yield FileChange(letter[0], path, previous if moved else None, before, after, link)
-
-
-def _is_file(mode: str) -> bool:
-    return mode.startswith("100") or mode == _SYMLINK
+    gone, come = old_mode != _NOTHING, new_mode != _NOTHING
+    opaque = {_OPAQUE.get(mode, "") for mode in (old_mode, new_mode) if mode != _NOTHING}
+    if letter == "T" or (moved and opaque != {""}):
+        yield FileChange("D", previous, None, old, None, _OPAQUE.get(old_mode, ""))
+        yield FileChange("A", path, None, None, new, _OPAQUE.get(new_mode, ""))
+    else:
+        before, after = old if gone else None, new if come else None
+        yield FileChange(letter[0], path, previous if moved else None, before, after, opaque.pop())
 
 
 def _unmerged(path: str) -> UsageError:

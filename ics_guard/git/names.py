@@ -52,29 +52,47 @@ def merge_base(repository: Repository, head: str, *others: str) -> str | None:
     Raise `UsageError` if there is none and history is missing, so that there might be one.
     """
     found = answer(repository, "merge-base", head, *others)
-    if not found and answer(repository, "rev-parse", "--is-shallow-repository") == "true":
+    if not found and is_shallow(repository):
         no_merge_base(repository, others[0], head)
     return found
 
 
-def refs(repository: Repository, *patterns: str, beyond: str = "") -> list[str]:
-    """Given prefixes of refs, return the ids of the commits they name; `beyond` leaves out what that one contains."""
-    fields = "--format=%(objecttype) %(objectname) %(*objecttype) %(*objectname)"
+def refs(repository: Repository, *patterns: str, beyond: str = "", without: tuple[str, ...] = ()) -> list[str]:
+    """Given prefixes of refs, return the ids of the commits they lead to, tags peeled.
+
+    `beyond` leaves out what that commit contains, `without` the refs with one of these prefixes.
+    """
     reach = [f"--no-merged={beyond}"] if beyond else []
-    lines = output(repository, "for-each-ref", fields, *reach, *patterns).decode().splitlines()
-    return list(dict.fromkeys(words[-1] for words in map(str.split, lines) if words[-2] == "commit"))
+    lines = output(repository, "for-each-ref", "--format=%(objectname) %(refname)", *reach, *patterns).splitlines()
+    named = (os.fsdecode(line).partition(" ") for line in lines)
+    commits, _ = peel(repository, (oid for oid, _, name in named if not name.startswith(without)))
+    return list(dict.fromkeys(commits.values()))
 
 
-def peel(repository: Repository, oids: Iterable[str]) -> dict[str, str]:
-    """Given ids, return the commit (or else the tree) that each leads to; those that lead to none are left out."""
+def peel(repository: Repository, oids: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Given ids, return the commits that they lead to, and the trees of those that lead to no commit."""
     wanted = list(dict.fromkeys(oids))
-    questions = "".join(f"{oid}^{{commit}}\n{oid}^{{tree}}\n" for oid in wanted).encode()
-    answers = output(repository, "cat-file", "--batch-check=%(objectname)", stdin=questions).decode().splitlines()
-    found = {}
-    for oid, *both in zip(wanted, answers[::2], answers[1::2], strict=True):
-        if peeled := next((one for one in both if " " not in one), None):
-            found[oid] = peeled
-    return found
+    commits = _peeled(repository, wanted, "commit")
+    return commits, _peeled(repository, (oid for oid in wanted if oid not in commits), "tree")
+
+
+def trees(repository: Repository, oids: Iterable[str]) -> dict[str, str]:
+    """Given ids of commits and trees, return the id of the tree of each that is in this clone."""
+    return _peeled(repository, oids, "tree")
+
+
+def _peeled(repository: Repository, oids: Iterable[str], kind: str) -> dict[str, str]:
+    wanted = list(dict.fromkeys(oids))
+    if not wanted:
+        return {}
+    asked = "".join(f"{oid}^{{{kind}}}\n" for oid in wanted).encode()
+    answers = output(repository, "cat-file", "--batch-check=%(objectname)", stdin=asked).decode().splitlines()
+    return {oid: found for oid, found in zip(wanted, answers, strict=True) if " " not in found}
+
+
+def is_shallow(repository: Repository) -> bool:
+    """Return whether this clone lacks history that it knows of."""
+    return answer(repository, "rev-parse", "--is-shallow-repository") == "true"
 
 
 def head_commit(repository: Repository) -> tuple[str, str]:
@@ -109,7 +127,7 @@ def unknown(name: str) -> NoReturn:
 
 def no_merge_base(repository: Repository, base: str, head: str) -> NoReturn:
     """Raise the `UsageError` for two commits that have nothing in common here."""
-    if answer(repository, "rev-parse", "--is-shallow-repository") == "true":
+    if is_shallow(repository):
         message = f"this clone is shallow and does not hold the commit that {base} and {head} have in common"
         fix = "git fetch --unshallow   (in CI: fetch-depth: 0, on GitLab GIT_DEPTH: 0)"
     else:

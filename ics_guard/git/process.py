@@ -6,7 +6,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ics_guard.errors import UsageError
 
@@ -44,11 +44,21 @@ _MISLEADING = (
     "GIT_DIFF_OPTS",
 )
 
+# What is asked is what the repository itself holds, which is what a push sends: no object replaced by another on this
+# machine, no history grafted, and nothing fetched behind anybody's back (a partial clone would, for each blob).
+_FIXED = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_NO_LAZY_FETCH": "1",  # git before 2.45 does not know it
+    "GIT_ALLOW_PROTOCOL": "none",
+}
+_NOT_FETCHED = b"from promisor remote"
+
 
 def inherited() -> dict[str, str]:
     """Return the environment of this process without what would change the meaning of a question to git."""
-    kept = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
-    return {**kept, "GIT_OPTIONAL_LOCKS": "0"}
+    return {name: value for name, value in os.environ.items() if name not in _MISLEADING}
 
 
 def run(
@@ -57,7 +67,9 @@ def run(
     """Given a folder, an environment and arguments, return how git ended. Raise `UsageError` if it cannot be run."""
     command = ["git", "-c", "core.fsmonitor=false", *arguments]
     try:
-        return subprocess.run(command, cwd=folder, env=environment, input=stdin, capture_output=True, check=False)
+        return subprocess.run(
+            command, cwd=folder, env={**environment, **_FIXED}, input=stdin, capture_output=True, check=False
+        )
     except OSError as error:
         if not folder.is_dir():
             raise UsageError("no-folder", f"{folder} is not a folder", "name one that exists") from error
@@ -68,9 +80,20 @@ def output(repository: Repository, *arguments: str, stdin: bytes = b"") -> bytes
     """Given arguments, return what git prints. Raise `UsageError` with git's own words if it fails."""
     done = run(repository.root, repository.environment, arguments, stdin)
     if done.returncode:
+        if _NOT_FETCHED in done.stderr:
+            missing_object("part of what changed")
         said = os.fsdecode(done.stderr).strip() or f"exit code {done.returncode}"
         raise UsageError("git-failed", f"`git {arguments[0]}` failed: {said}", "mend what git says, then try again")
     return done.stdout
+
+
+def missing_object(what: str) -> NoReturn:
+    """Raise the `UsageError` for something that this clone does not hold."""
+    raise UsageError(
+        "missing-object",
+        f"{what} is not in this clone",
+        "git fetch --refetch --no-filter   (in CI: check out without a filter); `git fsck` tells what else is gone",
+    )
 
 
 def records(repository: Repository, *arguments: str) -> list[bytes]:

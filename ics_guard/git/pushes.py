@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NoReturn
 
 from ics_guard.errors import UsageError
-from ics_guard.git.names import commit_or_tree, is_zero, merge_base, peel, refs
+from ics_guard.git.diffs import Diff, differences
+from ics_guard.git.names import commit_or_tree, is_shallow, is_zero, no_merge_base, peel, refs
+from ics_guard.git.news import edges, merge_bases, newest
+from ics_guard.git.remotes import seen_at
 from ics_guard.git.repository import Repository
 
 
-def pushes(repository: Repository, stdin: bytes, remote: str) -> list[tuple[str, str]]:
-    """Given what git tells the pre-push hook, return base and head of each range that the remote does not have yet.
+@dataclass(frozen=True)
+class _Update:
+    """A ref of the remote is to lead to `head`; `there` is what it leads to now, "" for nothing that is known."""
 
-    The base is the empty tree where the remote has nothing in common. Deletions carry nothing. Raise `UsageError` for
-    lines that git never writes, or when a shallow clone does not hold the merge base.
+    head: str
+    there: str
+
+
+def pushes(repository: Repository, stdin: bytes, remote: str, url: str = "", apart: Collection[str] = ()) -> list[Diff]:
+    """Given what git tells the pre-push hook, return what the remote does not have yet, and what a ref of it loses.
+
+    The base is the empty tree where the remote has nothing in common. Deletions of refs carry nothing. Of many heads
+    that begin with nothing, a file that two of them share comes once; but heads that differ in a file `apart` (one
+    that decides how others are read) are told each by itself. Raise `UsageError` for
+    lines that git never writes, for a ref that is at a commit which this clone has not got, or when a shallow clone
+    does not hold the merge base.
     """
     wanted: list[tuple[str, str]] = []
     for line in stdin.decode("utf-8", "surrogateescape").splitlines():
@@ -23,19 +40,16 @@ def pushes(repository: Repository, stdin: bytes, remote: str) -> list[tuple[str,
             raise UsageError("pre-push-line", message, "let git call the hook, or use `ics-guard gate --range A..B`")
         if not is_zero(words[1]):
             wanted.append((words[1], words[3]))
-    peeled = peel(repository, (oid for pair in wanted for oid in pair if not is_zero(oid)))
-    theirs: list[str] | None = None
-    found = []
+    commits, trees = peel(repository, (oid for pair in wanted for oid in pair if not is_zero(oid)))
+    updates, bare = [], []
     for local, there in wanted:
-        if local not in peeled:  # a tag on a blob: no path, no file
-            continue
-        if there in peeled:  # else a new ref, or one that somebody else moved on and that is now forced over
-            has = [peeled[there]]
-        else:
-            theirs = _known_of(repository, remote) if theirs is None else theirs
-            has = theirs
-        found += _lacking(repository, peeled[local], has)
-    return list(dict.fromkeys(found))
+        if not is_zero(there) and there not in commits and there not in trees:
+            _unknown_there(there, url or remote)
+        if local in commits:
+            updates.append(_Update(commits[local], commits.get(there, "")))
+        elif local in trees:  # a tag on a tree; one on a blob has no path
+            bare.append((trees.get(there, repository.empty_tree), trees[local]))
+    return _carried(repository, updates, seen_at(repository, remote, url), bare, apart)
 
 
 def framework_stage(environ: Mapping[str, str]) -> tuple[str, list[str]]:
@@ -58,8 +72,16 @@ def framework_stage(environ: Mapping[str, str]) -> tuple[str, list[str]]:
     return "pre-commit", []
 
 
-def framework_pushes(repository: Repository, environ: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Given the environment of a pre-commit hook at pre-push, return base and head of each range it may carry.
+def _unknown_there(oid: str, remote: str) -> NoReturn:
+    raise UsageError(
+        "unknown-ref",
+        f"{remote} is at commit {oid}, which is not in this clone, so what a push takes from there cannot be told",
+        f"git fetch {remote}, then push again",
+    )
+
+
+def framework_pushes(repository: Repository, environ: Mapping[str, str], apart: Collection[str] = ()) -> list[Diff]:
+    """Given the environment of a pre-commit hook at pre-push, return what it may carry, as `pushes` does.
 
     pre-commit tells of the first ref only, and gives no standard input: every other branch and tag that the remote
     lacks may be in the same push, so it counts.
@@ -67,26 +89,62 @@ def framework_pushes(repository: Repository, environ: Mapping[str, str]) -> list
     base, head = environ.get("PRE_COMMIT_FROM_REF", ""), environ.get("PRE_COMMIT_TO_REF", "")
     remote = environ.get("PRE_COMMIT_REMOTE_NAME", "")
     pushed = commit_or_tree(repository, head or environ.get("PRE_COMMIT_LOCAL_BRANCH", "") or "HEAD")
+    there = commit_or_tree(repository, base) if base else ""
     if not remote:
-        return _lacking(repository, pushed, [commit_or_tree(repository, base)] if base else [])
-    theirs = _known_of(repository, remote)
-    found = _lacking(repository, pushed, [commit_or_tree(repository, base)] if base else theirs)
-    for other in refs(repository, "refs/heads", "refs/tags", beyond=pushed):
-        found += _lacking(repository, other, theirs)
-    return list(dict.fromkeys(found))
+        return _carried(repository, [_Update(pushed, there)], [], (), apart)
+    theirs = seen_at(repository, remote, environ.get("PRE_COMMIT_REMOTE_URL", ""))
+    # For a new branch pre-commit names some commit before it, where the remote has a better one.
+    first = _Update(pushed, "" if theirs and there not in theirs else there)
+    others = [_Update(other, "") for other in refs(repository, "refs/heads", "refs/tags", beyond=pushed)]
+    return _carried(repository, [first, *others], theirs, (), apart)
 
 
-def _lacking(repository: Repository, head: str, has: Iterable[str]) -> list[tuple[str, str]]:
-    """The range that leads to `head` from what the remote has of it: none if it has all."""
-    known = list(has)
-    base = merge_base(repository, head, *known) if known else None
-    return [] if base == head else [(base or repository.empty_tree, head)]
+def _carried(
+    repository: Repository,
+    updates: Iterable[_Update],
+    theirs: list[str],
+    bare: Sequence[tuple[str, str]] = (),
+    apart: Collection[str] = (),
+) -> list[Diff]:
+    """What all the updates bring, given what the remote has elsewhere, and what those that are no fast-forward take."""
+    moved = [one for one in dict.fromkeys(updates) if one.head != one.there]
+    known = [*theirs, *(one.there for one in moved if one.there)]
+    news = edges(repository, (one.head for one in moved), known)
+    ahead = {one for one in moved if one.there in news.get(one.head, ())}
+    doubtful = [one for one in moved if one.there and one not in ahead]
+    met = merge_bases(repository, [(one.head, one.there) for one in doubtful])
+    ahead |= {one for one in doubtful if met[one.head, one.there] == one.there}
+    forced = [(one, met[one.head, one.there] or repository.empty_tree) for one in doubtful if one not in ahead]
+    new = [one.head for one in moved if one.head in news and one not in ahead]
+    bases = newest(repository, (news[head] for head in new))
+    if known and not all(news[head] for head in new) and is_shallow(repository):
+        no_merge_base(repository, known[0], next(head for head in new if not news[head]))
+    pairs = [*bare, *((one.there, one.head) for one in moved if one in ahead)]
+    pairs += [(bases.get(news[head], repository.empty_tree), head) for head in new]
+    whole = [head for base, head in pairs if base == repository.empty_tree]
+    grown = differences(repository, [pair for pair in pairs if pair[0] != repository.empty_tree])
+    found = (*_from_nothing(repository, whole, apart), *grown, *_lost(repository, forced))
+    return [diff for diff in found if diff.files]
 
 
-def _known_of(repository: Repository, remote: str) -> list[str]:
-    """The commits that this clone saw at a remote, given its name or the URL that is pushed to."""
-    from git import Repo  # noqa: PLC0415 - 130 ms, which only a push of something new has to pay
+def _from_nothing(repository: Repository, heads: Sequence[str], apart: Collection[str]) -> Iterator[Diff]:
+    """Each head as if all of it were new, without what the head before it has too: thousands share most files.
 
-    with Repo(repository.root) as opened:
-        names = [known.name for known in opened.remotes if remote == known.name or remote in known.urls]
-    return refs(repository, *(f"refs/remotes/{name}" for name in names)) if names else []
+    A head that differs from the one before in a file `apart` comes whole.
+    """
+    nothing = repository.empty_tree
+    steps = differences(repository, pairwise((nothing, *heads)))
+    whole = [step.head for step in steps[1:] if {path for file in step.files for path in file.paths} & set(apart)]
+    listed = {diff.head: diff for diff in differences(repository, [(nothing, str(head)) for head in whole])}
+    for step in steps:
+        files = (replace(f, status="A", previous_path=None, before=None) for f in step.files if f.after)
+        yield listed.get(step.head) or Diff(nothing, step.head, tuple(files))
+
+
+def _lost(repository: Repository, forced: Sequence[tuple[_Update, str]]) -> Iterator[Diff]:
+    """What a ref had since it parted from where it is led now, and has no more, or otherwise."""
+    gone = differences(repository, [(one.there, one.head) for one, _ in forced])
+    had = differences(repository, [(base, one.there) for one, base in forced])
+    for diff, theirs in zip(gone, had, strict=True):
+        touched = {path for file in theirs.files for path in file.paths}
+        yield replace(diff, files=tuple(file for file in diff.files if touched & {*file.paths}))

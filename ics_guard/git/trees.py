@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ics_guard.git.contents import read_blobs
+from ics_guard.git.folders import read_folders
 from ics_guard.git.process import output, records
 from ics_guard.git.repository import Repository
 
@@ -50,11 +51,17 @@ class TreeFiles:
         return found
 
 
-def read_folder(repository: Repository, folder: str, tree: str | None) -> dict[str, bytes]:
-    """Given a folder relative to the root and a commit or tree (None: the index), return its files, read, by path."""
-    listed = TreeFiles(repository, tree).list(folder.rstrip("/") + "/")
-    blobs = read_blobs(repository, listed.values())
-    return {path: blobs[oid] for path, oid in listed.items()}
+def read_folder(
+    repository: Repository, folder: str, trees: Collection[str | None]
+) -> dict[str | None, dict[str, bytes]]:
+    """Given a folder relative to the root and commits or trees (None: the index), return for each its files by path."""
+    committed = read_folders(repository, folder, (tree for tree in trees if tree is not None))
+    found: dict[str | None, dict[str, bytes]] = {tree: files for tree, files in committed.items()}  # noqa: C416
+    if None in trees:
+        listed = TreeFiles(repository, None).list("" if folder == "." else folder.rstrip("/") + "/")
+        blobs = read_blobs(repository, listed.values())
+        found[None] = {path: blobs[oid] for path, oid in listed.items()}
+    return found
 
 
 def versions(

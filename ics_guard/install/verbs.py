@@ -12,6 +12,7 @@ from ics_guard.errors import UsageError
 from ics_guard.git import Repository
 from ics_guard.install import managers, shims
 from ics_guard.install.shims import BLOCKING, HOOKS
+from ics_guard.trust import SIGNERS
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,14 @@ def refresh_sieve(repository: Repository, settings: Config) -> None:
     """
     path = repository.common_dir / sieve.FILE
     try:
-        wanted = _compiled(settings)
+        wanted = _compiled(repository, settings)
         if wanted is None or wanted == shims.content_of(path):
             return
         # Read again: old patterns beside new contents would be believed.
         again = config.load(repository.root)
-        if (again.watch, again.inputs) == (settings.watch, settings.inputs) and _compiled(settings) == wanted:
+        if (again.watch, again.inputs) == (settings.watch, settings.inputs) and _compiled(
+            repository, settings
+        ) == wanted:
             path.parent.mkdir(parents=True, exist_ok=True)
             shims.write(path, wanted, 0o644)
     except OSError as error:
@@ -118,8 +121,10 @@ def hooks_folder(repository: Repository) -> Path:
     return repository.root / os.fsdecode(asked.removesuffix(b"\n"))
 
 
-def _compiled(settings: Config) -> bytes | None:
-    return sieve.compiled(settings.watch.patterns(), settings.inputs, os.fspath(settings.root))
+def _compiled(repository: Repository, settings: Config) -> bytes | None:
+    watch = settings.watch
+    submodules = tuple(path for path in git.submodules(repository) if watch.kind_below(path))
+    return sieve.compiled(watch.patterns(), settings.inputs, os.fspath(settings.root), (SIGNERS, *submodules))
 
 
 def _unwritable(error: OSError) -> UsageError:

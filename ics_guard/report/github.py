@@ -6,7 +6,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from ics_guard.model import Change, Decision, Reason
-from ics_guard.report.levels import ERROR, NOTE, WARNING, counted, headline, level_of, shortened, worst_first
+from ics_guard.report.levels import (
+    ERROR,
+    NOTE,
+    WARNING,
+    counted,
+    headline,
+    level_of,
+    shortened,
+    verdict_on,
+    worst_first,
+)
 from ics_guard.report.texts import printable
 
 MOST_OF_A_LEVEL = 10
@@ -21,13 +31,12 @@ def check_annotations(changes: Sequence[Change]) -> str:
     return _lines(f"ics-guard: {counted(changes)}", changes, None)
 
 
-def gate_annotations(decision: Decision) -> str:
-    """Given a decision, return the lines that annotate its reasons and changes, and one that says the verdict."""
-    return _lines(
-        f"ics-guard: {'allowed' if decision.allowed else 'blocked'}: {counted(decision.changes)}",
-        decision.changes,
-        decision,
-    )
+def gate_annotations(decision: Decision, what: str) -> str:
+    """Given a decision on `what` ("change", "deploy"), return one line with the verdict, then the annotations.
+
+    Its reasons are annotated first, those that block as errors; then its changes, worst first.
+    """
+    return _lines(verdict_on(what, decision), decision.changes, decision)
 
 
 def _lines(said: str, changes: Sequence[Change], decision: Decision | None) -> str:
@@ -55,9 +64,9 @@ def _at_most(level: str, lines: list[str]) -> list[str]:
 
 def _of_change(level: str, change: Change) -> str:
     where = {"file": printable(change.path), "line": str(change.line), "col": str(change.column)}
-    sources = f" Sources: {', '.join(change.sources)}." if change.sources else ""
-    said = f"{headline(change)}: {shortened(change.reason)} ({change.severity}, {change.rule}){sources}"
-    return _command(level, {**where, "title": f"ics-guard: {headline(change)}"}, said)
+    sources = f" Sources: {shortened(', '.join(change.sources))}." if change.sources else ""
+    said = f"{headline(change)}: {shortened(change.reason)} ({change.rule}){sources}"
+    return _command(level, {**where, "title": f"ics-guard: {change.severity}"}, said)
 
 
 def _of_reason(level: str, reason: Reason) -> str:

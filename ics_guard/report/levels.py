@@ -51,3 +51,9 @@ def counted(changes: Iterable[Change]) -> str:
     """Given changes, return how many of them count, in words."""
     count = sum(change.severity is not Severity.NOTICE for change in changes)
     return f"{count} schema change{'' if count == 1 else 's'}" if count else "no schema change"
+
+
+def verdict_on(what: str, decision: Decision) -> str:
+    """Given a decision on `what` ("change", "deploy"), return it in a line. What blocks may be no change at all."""
+    about = f": {counted(decision.changes)}" if decision.allowed or decision.changes else ""
+    return f"ics-guard: this {what} {'may pass' if decision.allowed else 'is held'}{about}"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from ics_guard.model import BackupRecord, Change, Decision, Reason
-from ics_guard.report.levels import counted, headline, shortened, worst_first
+from ics_guard.report.levels import counted, headline, shortened, verdict_on, worst_first
 from ics_guard.words import moment
 
 MOST_BYTES = 1024 * 1024
@@ -34,9 +34,7 @@ def gate_summary(decision: Decision, what: str, judged: str = "", *, limit: int 
     The verdict comes first, then the reasons with the one command each, what the decision rests on, and the changes,
     worst first. It has at most `limit` bytes; that something was cut is said. Where not even that fits, it is empty.
     """
-    verdict = "may pass" if decision.allowed else "is held"
-    sign = "✅" if decision.allowed else "⛔"
-    said = f"### {sign} ics-guard: this {what} {verdict}: {counted(decision.changes)}\n"
+    said = f"### {'✅' if decision.allowed else '⛔'} {verdict_on(what, decision)}\n"
     ordered = sorted(decision.reasons, key=lambda reason: not reason.blocking)
     blocks = itertools.chain(
         [said], _judged(judged), map(_reason, ordered), _backups(decision.backups), _table(decision.changes)

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ics_guard import __version__
-from ics_guard.detect.rules import RULES, Rule
-from ics_guard.model import Change, Decision, Reason
+from ics_guard.model import Change, Decision, Reason, Severity
 from ics_guard.report.levels import ERROR, LEVELS, NOTE, WARNING, headline, shortened, worst_first
+
+Rules = Mapping[str, tuple[Severity, str]]
+"""What the detectors know: for each rule its severity, and the reason in a sentence."""
 
 HOME = "https://github.com/ics-guard/ics-guard"
 MOST_RESULTS = 25_000
@@ -19,13 +21,13 @@ MOST_RESULTS = 25_000
 _PROBLEM = {ERROR: "error", WARNING: "warning", NOTE: "recommendation"}
 
 
-def check_log(changes: Sequence[Change], judged: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Given the changes of a diff and the range that was judged, return the SARIF document."""
-    return _log(changes, (), {}, judged)
+def check_log(changes: Sequence[Change], rules: Rules, judged: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Given the changes of a diff, all rules and the range that was judged, return the SARIF document."""
+    return _log(changes, (), rules, {}, judged)
 
 
-def gate_log(decision: Decision, judged: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Given a decision and the range that was judged, return the SARIF document.
+def gate_log(decision: Decision, rules: Rules, judged: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Given a decision, all rules and the range that was judged, return the SARIF document.
 
     Reasons belong to no line: they are notifications of the run, those that block as errors.
     """
@@ -33,14 +35,18 @@ def gate_log(decision: Decision, judged: Mapping[str, Any] | None = None) -> dic
         "exitCode": 0 if decision.allowed else 1,
         "exitCodeDescription": "allow" if decision.allowed else "block",
     }
-    return _log(decision.changes, decision.reasons, verdict, judged)
+    return _log(decision.changes, decision.reasons, rules, verdict, judged)
 
 
 def _log(
-    changes: Sequence[Change], reasons: Sequence[Reason], verdict: Mapping[str, Any], judged: Mapping[str, Any] | None
+    changes: Sequence[Change],
+    reasons: Sequence[Reason],
+    rules: Rules,
+    verdict: Mapping[str, Any],
+    judged: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    rules = list(dict.fromkeys((*RULES, *(change.rule for change in changes))))
-    places = {name: index for index, name in enumerate(rules)}
+    named = list(dict.fromkeys((*rules, *(change.rule for change in changes))))
+    places = {name: index for index, name in enumerate(named)}
     shown = worst_first(changes)[:MOST_RESULTS]
     codes = list(dict.fromkeys(reason.code for reason in reasons))
     notifications = [_notification(reason, codes.index(reason.code)) for reason in reasons]
@@ -50,7 +56,7 @@ def _log(
         "name": "ics-guard",
         "semanticVersion": __version__,
         "informationUri": HOME,
-        "rules": [_rule(name, RULES.get(name)) for name in rules],
+        "rules": [_rule(name, *rules[name]) if name in rules else {"id": name} for name in named],
         "notifications": [{"id": code} for code in codes],
     }
     run: dict[str, Any] = {
@@ -66,17 +72,15 @@ def _log(
     return {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}
 
 
-def _rule(name: str, rule: Rule | None) -> dict[str, Any]:
-    if rule is None:
-        return {"id": name}
-    level = LEVELS[rule.severity]
+def _rule(name: str, severity: Severity, reason: str) -> dict[str, Any]:
+    level = LEVELS[severity]
     return {
         "id": name,
-        "shortDescription": {"text": rule.reason},
+        "shortDescription": {"text": reason},
         "defaultConfiguration": {"level": level},
         "helpUri": f"{HOME}/blob/main/docs/detection.md#rules",
-        "help": {"text": f"{rule.reason} Severity: {rule.severity}; [policy.rules] in ics-guard.toml sets another."},
-        "properties": {"tags": ["schema", str(rule.severity)], "problem.severity": _PROBLEM[level]},
+        "help": {"text": f"{reason} Severity: {severity}; [policy.rules] in ics-guard.toml sets another."},
+        "properties": {"tags": ["schema", str(severity)], "problem.severity": _PROBLEM[level]},
     }
 
 
@@ -100,7 +104,7 @@ def _result(change: Change, place: int) -> dict[str, Any]:
             "operation": change.operation,
             "object": shortened(change.object),
             "kind": str(change.kind),
-            "sources": list(change.sources),
+            "sources": [shortened(source) for source in change.sources],
         },
     }
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ics_guard.detect import detect
@@ -28,6 +28,17 @@ down_revision = "a1"
 branch_labels = None
 depends_on = None
 '''
+
+
+WAY_DOWN = {
+    f"alembic.{name}" for name in ("downgrade_missing", "downgrade_incomplete", "downgrade_drops", "irreversible")
+}
+
+
+@pytest.fixture
+def find(find: Find) -> Find:
+    """The changes of the way up: what is said of the way down has tests of its own."""
+    return lambda *given: [change for change in find(*given) if change.rule not in WAY_DOWN]
 
 
 def revision(upgrade: str, downgrade: str = "pass", extra: str = "") -> str:
@@ -56,6 +67,17 @@ HITS = [
     ("op.alter_column('t', 'c', existing_type=sa.DateTime(), type_=sa.Date())", ["alembic.narrow_type t.c"]),
     ("op.alter_column('t', 'c', existing_type=sa.String(8), type_=sa.String(9))", ["alembic.alter_type t.c"]),
     ("op.alter_column('t', 'c', nullable=False)", ["alembic.set_not_null t.c"]),
+    ("op.alter_column('t', 'c', nullable=False, server_default='x')", ["alembic.set_not_null_filled t.c"]),
+    ("op.alter_column('t', 'c', nullable=False, existing_server_default=sa.text('1'))",
+     ["alembic.set_not_null_filled t.c"]),
+    ("op.alter_column('t', 'c', nullable=False, server_default=None)", ["alembic.set_not_null t.c"]),
+    ("op.alter_column('t', 'c', nullable=False, existing_nullable=False)", ["alembic.relax_column t.c"]),
+    ("op.execute('UPDATE t SET c = 1 WHERE c IS NULL')\nop.alter_column('t', 'c', nullable=False)",
+     ["alembic.change_rows ", "alembic.set_not_null_filled t.c"]),
+    ("op.add_column('t', sa.Column('c', sa.Text()))\nop.alter_column('t', 'c', nullable=False)",
+     ["alembic.add_column t.c", "alembic.set_not_null_filled t.c"]),
+    ("op.alter_column('t', 'c', type_=sa.Integer(), postgresql_using='c::integer')", ["alembic.alter_type t.c"]),
+    ("op.alter_column('t', 'c', type_=sa.Integer(), postgresql_using='NULL')", ["alembic.narrow_type t.c"]),
     ("op.alter_column('t', 'c', server_default='1')", ["alembic.relax_column t.c"]),
     ("op.create_index(op.f('i'), 't', ['c'], unique=False)", ["alembic.create_index i"]),
     ("op.create_index('i', 't', ['c'], unique=True)", ["alembic.create_unique_index i"]),
@@ -93,11 +115,11 @@ HITS = [
     ("t = sa.table('t')\nop.execute(sa.update(t).where(t.c.a == 1).values(a=2))", ["alembic.change_rows t"]),
     ("op.execute(unknown)", ["alembic.dynamic "]),
     ("op.execute(open('x.sql').read())", ["alembic.dynamic x.sql"]),
-    ("sa.Enum('a', name='mood').create(op.get_bind())", ["alembic.create_object {sa.Enum(_a_, name=_mood_)}"]),
+    ("sa.Enum('a', name='mood').create(op.get_bind())", ["alembic.create_object mood"]),
     ("Base.metadata.drop_all(op.get_bind())", ["alembic.drop_schema base.metadata.drop_all"]),
     ("import app\napp.migrate(op.get_bind())", ["alembic.foreign_code app.migrate"]),
-    ("from sqlalchemy.orm import Session\ns = Session(op.get_bind())\ns.query(1).delete()",
-     ["alembic.foreign_code sqlalchemy.orm.session"]),
+    ("from sqlalchemy.orm import Session\ns = Session(op.get_bind())\ns.query(A).delete()",
+     ["alembic.foreign_code sqlalchemy.orm.session", "alembic.delete_all a"]),
     ("exec('op.drop_table(1)')", ["alembic.foreign_code exec"]),
     ("op.create_view('v')", ["alembic.create_object v"]),
     ("op.replace_view('v')", ["alembic.replace_object v"]),
@@ -193,8 +215,10 @@ def test_operations_that_cannot_be_followed_are_unknown(find: Find) -> None:
     class Tool:
         def run(self):
             op.drop_table("t")
+
+    TOOLS = [Tool() for _ in range(3)]
     """
-    (change,) = find(Kind.ALEMBIC, None, revision("Tool().run()", extra=hidden))
+    (change,) = find(Kind.ALEMBIC, None, revision("TOOLS[sa.x].run()", extra=hidden))
     assert change.severity is Severity.UNKNOWN
 
 
@@ -307,6 +331,7 @@ def test_what_is_applied_at_a_head() -> None:
     assert ancestors(graph, ["lost1"]) is None
 
 
+@settings(deadline=None)
 @given(st.sampled_from([body for body, _ in HITS] + [after for _, after in NEUTRAL]))
 def test_formatting_never_changes_the_result(body: str) -> None:
     text = revision(body)
@@ -318,6 +343,7 @@ def test_formatting_never_changes_the_result(body: str) -> None:
     assert digests[0] == digests[1]
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_random_bytes_never_crash_and_never_pass_for_nothing(content: bytes) -> None:
     detect(Kind.ALEMBIC, "x.py", None, content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ics_guard.detect import detect
@@ -117,11 +117,13 @@ LINES = st.sampled_from([
     "f(\nrevision='f6'\n)", "x = '''\nrevision = 'g7'\n'''", "x = \\\n  3", "def upgrade():\n    revision = 'h8'",
     "class A:\n    revision = 'i9'", "revision += 'x'", "x == 1", "if revision == 'a':\n    pass",
     "x = 'a' if x else 'b'",
-    "revision = ''", "down_revision = 'a', 'b'", "(revision) = 'j'", "revision = 'k' #\\", "x: 'revision = 1'",
+    "revision = ''", "a, revision = 'x', 'y'", "revision, a = 'x', 'y'", "[revision] = ['x']",
+    "down_revision = 'a', 'b'", "(revision) = 'j'", "revision = 'k' #\\", "x: 'revision = 1'",
     "revision = 'l'\r", "\x0crevision = 'm'", "# -*- coding: latin-1 -*-", "revision = f'n'", "del revision",
 ])  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(LINES, max_size=8))
 def test_reading_plainly_agrees_with_the_parser(lines: list[str]) -> None:
     content = "\n".join(lines).encode()
@@ -130,6 +132,7 @@ def test_reading_plainly_agrees_with_the_parser(lines: list[str]) -> None:
         assert read_revision(content) == revision_of(module)
 
 
+@settings(deadline=None)
 @given(
     st.text(alphabet="revision_down =:'\"\\\n#(),[]abN;\r\t", max_size=80).map(lambda text: f"revision = 'a'\n{text}")
 )

@@ -43,11 +43,9 @@ def test_a_change_is_annotated_on_its_line_with_what_why_and_who() -> None:
         "file": "migrations/0002.sql",
         "line": "3",
         "col": "5",
-        "title": "ics-guard: drop table episodes",
+        "title": "ics-guard: destructive",
     }
-    assert "Every row of the table is lost." in message
-    assert "sql.drop_table" in message
-    assert "db" in message
+    assert message == "drop table episodes: Every row of the table is lost. (sql.drop_table) Sources: db."
 
 
 def test_by_itself_a_change_is_as_loud_as_its_severity() -> None:
@@ -56,21 +54,21 @@ def test_by_itself_a_change_is_as_loud_as_its_severity() -> None:
 
 
 def test_of_a_blocked_gate_all_that_counts_is_an_error_and_the_reason_stands_first_without_a_file() -> None:
-    said, commands = read(gate_annotations(blocked(*(change(severity) for severity in Severity))))
-    assert said == "ics-guard: blocked: 4 schema changes"
+    said, commands = read(gate_annotations(blocked(*(change(severity) for severity in Severity)), "change"))
+    assert said == "ics-guard: this change is held: 4 schema changes"
     assert [name for name, _, _ in commands] == ["error"] * 5 + ["notice"]
     assert commands[0] == ("error", {"title": "ics-guard: no-backup"}, "db has no backup yet\nDo: ics-guard backup db")
 
 
 def test_of_an_open_gate_nothing_is_an_error_and_a_waiver_is_said() -> None:
-    lines = gate_annotations(allowed(*(change(severity) for severity in Severity)))
+    lines = gate_annotations(allowed(*(change(severity) for severity in Severity)), "change")
     assert levels(lines) == ["warning"] * 3 + ["notice"] * 3
     assert "pass on a waiver" in lines
 
 
 def test_what_github_would_drop_is_counted_worst_first() -> None:
     many = [change(Severity.RISKY, line=n) for n in range(1, 31)] + [change(Severity.DESTRUCTIVE, line=99)]
-    _, commands = read(gate_annotations(blocked(*many)))
+    _, commands = read(gate_annotations(blocked(*many), "change"))
     assert len(commands) == MOST_OF_A_LEVEL
     assert commands[1][1]["line"] == "99"
     assert commands[-1][2].startswith("and 23 more")
@@ -81,9 +79,13 @@ def test_ten_of_a_level_are_all_shown() -> None:
     assert [told["line"] for _, told, _ in commands] == [str(n) for n in range(1, 11)]
 
 
+def test_what_is_held_without_any_change_is_not_counted() -> None:
+    assert read(gate_annotations(blocked(), "push"))[0] == "ics-guard: this push is held"
+
+
 def test_nothing_is_one_line() -> None:
     assert check_annotations([]) == "ics-guard: no schema change\n"
-    assert gate_annotations(Decision(True, (), ())) == "ics-guard: allowed: no schema change\n"
+    assert gate_annotations(Decision(True, (), ()), "deploy") == "ics-guard: this deploy may pass: no schema change\n"
 
 
 @slowly
@@ -106,6 +108,6 @@ def test_whatever_a_repository_holds_each_change_is_one_command_that_says_it(lis
 @slowly
 @given(decisions)
 def test_whatever_a_reason_says_it_is_one_command(decision: Decision) -> None:
-    _, commands = read(gate_annotations(decision))
+    _, commands = read(gate_annotations(decision, "change"))
     assert len(commands) == len(decision.reasons) + len(decision.changes)
     assert ("error" in [name for name, _, _ in commands]) == (not decision.allowed)
