@@ -236,10 +236,18 @@ def test_statements_are_told_apart_from_their_spelling() -> None:
     ],
 )
 def test_ddl_in_program_text(path: str, old: str, new: str, label: Label) -> None:
-    assert label_embedded(path, old.encode(), new.encode())[0] is label
+    assert label_embedded([(path, old.encode(), new.encode())])[0][0] is label
+
+
+def test_ddl_that_moves_between_files_of_code_is_moved_and_a_second_copy_is_added() -> None:
+    full, empty = RUST.encode(), b"fn make() {}"
+    there, here = label_embedded([("a.rs", full, empty), ("b.rs", None, full)])
+    assert (there[0], here[0]) == (Label.RENAMED, Label.RENAMED)
+    labels = label_embedded([("a.rs", full, empty), ("b.rs", None, full), ("c.rs", None, full)])
+    assert [label for label, _ in labels] == [Label.RENAMED, Label.RENAMED, Label.ADDED]
 
 
 def test_speed_is_measured_on_repositories_of_the_asked_size(tmp_path: Path) -> None:
-    assert speed.commit_of_many_files(tmp_path, 3) > 0
-    assert speed.range_of_commits(tmp_path, 12) > 0
-    assert speed.push_of_refs(tmp_path, 12) > 0
+    assert speed.commit_of_many_files(tmp_path, 3).seconds > 0
+    assert speed.range_of_commits(tmp_path, 12).seconds > 0
+    assert speed.push_of_refs(tmp_path, 12).processor > 0

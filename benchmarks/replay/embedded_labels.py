@@ -7,6 +7,8 @@ import re
 import sqlite3
 import warnings
 from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
 
 from benchmarks.replay.databases import dump_sqlite, locked
 from benchmarks.replay.nouns import Label
@@ -42,28 +44,64 @@ _DDL = re.compile(
        | truncate\ (?:table\ )?{_NAME}(?:\ ,\ {_NAME})*(?:\ (?:restart|cascade|restrict).*)?$""",
     re.VERBOSE | re.DOTALL,
 )
+_VERB = re.compile(r"\b(?:create|alter|drop|truncate)\b", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?:\r?\n\s*|(.))", re.DOTALL)
 
 
-def label_embedded(path: str, before: bytes | None, after: bytes | None) -> tuple[Label, str]:
-    """Given both versions of program text, return its label and how it came about."""
+def label_embedded(edits: Sequence[tuple[str, bytes | None, bytes | None]]) -> list[tuple[Label, str]]:
+    """Given path and both versions of each file of program text that a commit edits, return their labels, and how.
+
+    DDL that only goes from one of the files to another is moved.
+    """
+    read = [_both(*edit) for edit in edits]
+    gone, come = (sum((pair[side] - pair[1 - side] for pair in read if pair), Counter()) for side in (0, 1))
+    moved = gone & come
+    left = {0: Counter(moved), 1: Counter(moved)}
+    return [_label(edit, pair, left) for edit, pair in zip(edits, read, strict=True)]
+
+
+_Pair = tuple[Counter[str], Counter[str]]
+
+
+def _both(path: str, before: bytes | None, after: bytes | None) -> _Pair | None:
+    suffix = path.rpartition(".")[2]
     try:
-        old, new = (_ddl(path, content) for content in (before, after))
+        return Counter(_ddl(suffix, before)), Counter(_ddl(suffix, after))
     except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def _label(
+    edit: tuple[str, bytes | None, bytes | None], pair: _Pair | None, moved: dict[int, Counter[str]]
+) -> tuple[Label, str]:
+    """The label of one file; what has moved is used up, so that a statement of which there is more now still counts."""
+    if pair is None:
         return Label.UNREADABLE, "not Python that this interpreter reads"
-    was, now = Counter(old), Counter(new)
+    was, now = pair
+    _, before, after = edit
     if was == now:
-        plain = before is not None and after is not None and bool(old) and _bare(before) == _bare(after)
+        plain = before is not None and after is not None and bool(was) and _bare(before) == _bare(after)
         return (Label.FORMATTED, "same letters") if plain else (Label.NONE, "the same DDL, or none")
-    same = "same schema in SQLite" if _in_sqlite(old) == _in_sqlite(new) else "another schema in SQLite"
-    gone, come = was - now, now - was
-    told = f"{same}; gone: {_short(gone)}; come: {_short(come)}"
+    gone, come = _staying(was - now, moved[0]), _staying(now - was, moved[1])
+    if not gone and not come:
+        return Label.RENAMED, "its DDL went to another file, or came from one"
+    same = _in_sqlite(list(was.elements())) == _in_sqlite(list(now.elements()))
+    told = f"{'same' if same else 'another'} schema in SQLite; gone: {_short(gone)}; come: {_short(come)}"
     return (Label.CHANGED if gone and come else Label.ADDED if come else Label.DELETED), told
 
 
-def _ddl(path: str, content: bytes | None) -> list[str]:
+def _staying(mine: Counter[str], moved: Counter[str]) -> Counter[str]:
+    elsewhere = mine & moved
+    moved.subtract(elsewhere)
+    return mine - elsewhere
+
+
+@lru_cache(1024)  # the version before is mostly the version after of another commit
+def _ddl(suffix: str, content: bytes | None) -> list[str]:
     text = (content or b"").decode("utf-8", "replace")
-    found = _python(text) if path.endswith(".py") else _other(path, text)
+    if not _VERB.search(text):
+        return []
+    found = _python(text) if suffix == "py" else _other(suffix, text)
     return [statement for literal in found for statement in statements(literal) if _DDL.match(statement)]
 
 
@@ -83,8 +121,7 @@ def _written(node: ast.AST) -> str:
     return ""
 
 
-def _other(path: str, text: str) -> list[str]:
-    suffix = path.rpartition(".")[2]
+def _other(suffix: str, text: str) -> list[str]:
     parts = next((parts for suffixes, parts in _BY_SUFFIX.items() if suffix in suffixes), (_TICK, _DOUBLE, _SINGLE))
     found: list[str] = []
     end = -1

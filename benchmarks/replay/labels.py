@@ -33,16 +33,20 @@ class Labeller:
         """Given a commit, return the labels of the watched files that it edits."""
         found: list[Labelled] = []
         in_groups: dict[SqlGroup, list[Edit]] = {}
+        in_code: list[Edit] = []
         for edit in (part for whole in commit.edits or () for part in self._within(whole)):
             kind = self.kind(edit.path) or self.kind(edit.previous or "")
             if kind is Kind.SQL or (kind and kind is not Kind.EMBEDDED and not edit.path.endswith(".py")):
                 if edit.path.endswith(".sql") or kind is Kind.SQL:
                     in_groups.setdefault(self.group(edit.path), []).append(edit)
+            elif kind is Kind.EMBEDDED:
+                in_code.append(edit)
             elif kind:
                 found.append(self._labelled(edit, kind))
         for group, edits in in_groups.items():
             found += self.judge.label(commit, group, edits)
-        return found
+        labels = label_embedded([(edit.path, *self._versions(edit)) for edit in in_code])
+        return found + [Labelled(edit, *label) for edit, label in zip(in_code, labels, strict=True)]
 
     def touches(self, commit: Commit) -> bool:
         """Given a commit, return whether it edits a watched file."""
@@ -57,14 +61,16 @@ class Labeller:
             yield Edit(edit.path, None, None, edit.after)
 
     def _labelled(self, edit: Edit, kind: Kind) -> Labelled:
-        before, after = (self.contents.blob(oid) if oid else None for oid in (edit.before, edit.after))
-        if kind is Kind.EMBEDDED:
-            return Labelled(edit, *label_embedded(edit.path, before, after))
+        before, after = self._versions(edit)
         if kind in (Kind.ALEMBIC, Kind.DJANGO):
             same = PurePosixPath(edit.path).name == PurePosixPath(edit.previous or edit.path).name
             moved = "" if edit.previous is None else "folder" if same else "name"
             return Labelled(edit, *label_python(before, after, moved=moved))
         return Labelled(edit, Label.NONE, "not scored")
+
+    def _versions(self, edit: Edit) -> tuple[bytes | None, bytes | None]:
+        blob = self.contents.blob
+        return blob(edit.before) if edit.before else None, blob(edit.after) if edit.after else None
 
     def _group(self, path: str) -> SqlGroup:
         return next((group for group in self.places.groups if group.holds(path)), self.places.groups[-1])

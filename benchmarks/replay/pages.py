@@ -17,7 +17,7 @@ from benchmarks.replay.python_labels import PRINTED
 from benchmarks.replay.run import Replay
 from benchmarks.replay.sql_labels import BY_TEXT
 
-_SUMS = ("commits", "schema_commits", "schema_commits_found", "noticed")
+_SUMS = ("commits", "schema_commits", "schema_commits_found", "noticed", "watched_without_content")
 RECALL = 0.995
 NOISE = {Label.FORMATTED: 0.01, Label.RENAMED: 0.01, Label.NONE: 0.005}
 
@@ -39,6 +39,7 @@ def as_document(result: Replay) -> Document:
         "commits": len(result.scored),
         "schema_commits": len(schema),
         "schema_commits_found": sum(all(one.counts.values()) for one in schema),
+        "watched_without_content": sum(Label.NONE in one.counts and bool(one.files) for one in result.scored),
         "noticed": sum(any(bad.what == "notice only" for bad in one.disagreements) for one in schema),
         "by_label": {
             str(label): {
@@ -133,6 +134,7 @@ def as_text(document: Document) -> str:
                 f"{cell['files']:6} files, {cell['files_wrong']} wrong   {MEANINGS[label]}"
             )
     lines.append(f"  {document['noticed']} of the commits with schema content were seen as a notice only")
+    lines.append(f"  {document['watched_without_content']} of the commits without touch a watched file")
     lines += ["", *(f"  {key.replace('_', ' '):42} {_percent(document[key])}" for key in _RATES)]
     lines += ["", f"  engine {document['engine_seconds']} s, labels {document['label_seconds']} s"]
     if document["sql_files"]:
@@ -157,8 +159,9 @@ _RATES = (
 def as_markdown(documents: Sequence[Document]) -> str:
     """Given documents, return the table of them all and what they disagree on, by name."""
     lines = [
-        "| history | commits | add | delete | change | recall | seen as notice only | formatting, renames | false alarms "
-        "| no schema content | false alarms | not scored | ms a commit |",
+        "| history | commits | add | delete | change | recall | seen as notice only "
+        "| formatting, renames | false alarms | no schema content (in watched files) | false alarms "
+        "| not scored | ms a commit |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [_row(one) for one in [*documents, *([summed(documents)] if len(documents) > 1 else [])]]
@@ -181,7 +184,7 @@ def _row(document: Document) -> str:
         document["noticed"],
         taste,
         _percent(document["false_alarms_on_formatting_and_renaming"]),
-        counts[Label.NONE],
+        f"{counts[Label.NONE]} ({document['watched_without_content']})",
         _percent(document["false_alarms_without_schema_content"]),
         counts[Label.OTHER] + counts[Label.UNREADABLE],
         f"{1000 * document['engine_seconds'] / max(document['commits'], 1):.1f}",
