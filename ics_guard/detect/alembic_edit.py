@@ -12,10 +12,9 @@ from ics_guard.detect.alembic_operations import DIRECTIVES, INERT
 from ics_guard.detect.alembic_sql import EXECUTES
 from ics_guard.detect.alembic_walk import Walk
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
-from ics_guard.detect.python_meaning import meaning, reached_meaning
+from ics_guard.detect.python_meaning import loose_statements, meaning, reached_meaning
 from ics_guard.detect.python_tree import Function, Module, dotted, parse
 
-_DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 _OP = "alembic.op."
 _IDENTITY = ("revision", "down_revision", "depends_on")
 
@@ -210,9 +209,9 @@ def _identity(module: Module) -> str:
 
 def _reached(module: Module, direction: str) -> str:
     """The meaning of the functions of one direction, of all they lead to, and of what runs when the file is loaded."""
-    loaded = [node for node in module.tree.body if not isinstance(node, _DEFINITIONS)]
     entries = sorted(_entries(module, direction))
-    return f"{entries} {reached_meaning([*(module.functions[name] for name in entries), *loaded], module)}"
+    nodes = [*(module.functions[name] for name in entries), *loose_statements(module)]
+    return f"{entries} {reached_meaning(nodes, module)}"
 
 
 def _helper(old: Module, new: Module) -> list[Operation]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ics_guard.detect.django_operations import IRREVERSIBLE, operation_name, read_operation
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
 from ics_guard.detect.python_follow import bind, bound, called, repeats
-from ics_guard.detect.python_meaning import meaning, reached_meaning
+from ics_guard.detect.python_meaning import loose_statements, meaning, reached_meaning
 from ics_guard.detect.python_tree import Module, assignments, dotted, parse
 from ics_guard.detect.sqlalchemy_reading import Scope, argument
 from ics_guard.detect.text import word_set
@@ -77,7 +77,7 @@ def _edited(old: Module, was: ast.ClassDef, new: Module, now: ast.ClassDef) -> l
 
 
 def _whole(module: Module, migration: ast.ClassDef) -> str:
-    return reached_meaning([migration], module)
+    return reached_meaning([migration, *loose_statements(module)], module)
 
 
 def _operations(module: Module, migration: ast.ClassDef) -> list[Operation]:

@@ -16,6 +16,8 @@ _SQL_CALLS = frozenset({"execute", "text", "DDL", "exec_driver_sql", "RunSQL"})
 _TALK = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log"})
 _TALKERS = frozenset({"logging", "logger", "log", "LOG", "LOGGER", "_logger"})
 _TASTE = frozenset({"annotation", "returns", "type_comment", "type_params", "type_ignores", "kind", "ctx", "simple"})
+_DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
+_WITHOUT_MEANING = ast.Import | ast.ImportFrom | ast.Pass | ast.If | ast.Try
 _TYPES = word_set(
     "String Unicode Text UnicodeText LargeBinary VARCHAR NVARCHAR CHAR NCHAR TEXT Integer SmallInteger BigInteger "
     "INTEGER SMALLINT BIGINT Boolean BOOLEAN Date DATE DateTime DATETIME TIMESTAMP Time TIME Float FLOAT REAL Double "
@@ -64,6 +66,16 @@ def reached_meaning(nodes: Iterable[ast.AST], module: Module) -> str:
     lines = [writer.write(node) for node in nodes]
     lines += [f"{name} = {writer.write(node)}" for name, node in writer.reached()]
     return "\n".join(filter(None, lines))
+
+
+def loose_statements(module: Module) -> list[ast.stmt]:
+    """Given a module, return what runs when it is loaded, apart from definitions, plain assignments and imports."""
+    return [
+        node
+        for node in module.tree.body
+        if not isinstance(node, _DEFINITIONS)
+        and any(isinstance(inner, ast.stmt) and not isinstance(inner, _WITHOUT_MEANING) for inner in ast.walk(node))
+    ]
 
 
 def is_idle(node: ast.AST, module: Module) -> bool:
@@ -145,7 +157,8 @@ class _Writer:
         return "" if self.follow and node in self.module.tree.body else node.name
 
     def _class(self, node: ast.ClassDef) -> str:
-        parts = (node.bases, node.keywords, node.body, node.decorator_list)
+        bases = [base for base in node.bases if not (isinstance(base, ast.Name) and base.id == "object")]
+        parts = (bases, node.keywords, node.body, node.decorator_list)
         return f"ClassDef({self._given_name(node)}, {', '.join(map(self.write, parts))})"
 
     def _parameters(self, node: ast.arguments) -> str:
@@ -212,6 +225,9 @@ class _Writer:
         if name == "typing.cast" and len(node.args) == 2:
             return self.write(node.args[1])
         called = self.write(node.func)
+        if name.startswith("sqlalchemy.") and last == "select" and len(node.args) == 1:
+            columns = node.args[0]  # `select([a, b])` is the old spelling of `select(a, b)`
+            node = ast.Call(node.func, columns.elts if isinstance(columns, ast.List) else node.args, node.keywords)
         if name.startswith("sqlalchemy.") and last in _TYPES:
             return self._type(node, called, _PLACES.get(last, _LENGTH))
         return f"{called}({self.arguments(node)})"
