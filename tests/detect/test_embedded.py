@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ics_guard.detect import detect
@@ -207,6 +207,7 @@ def test_what_is_no_text_is_unknown() -> None:
     assert change.severity is Severity.UNKNOWN
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=80), st.sampled_from(["rs", "py", "go", "ts", "php", "sh", "lua", "cs", "cpp", "txt"]))
 def test_any_text_can_be_looked_through(text: str, suffix: str) -> None:
     assert all(text[literal.start : literal.start + 1] for literal in literals(text, f"x.{suffix}"))
