@@ -13,7 +13,8 @@ from ics_guard.detect.alembic_sql import EXECUTES
 from ics_guard.detect.alembic_walk import Walk
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
 from ics_guard.detect.python_meaning import loose_statements, meaning, reached_meaning
-from ics_guard.detect.python_tree import Function, Module, dotted, parse
+from ics_guard.detect.python_tree import Function, Module, dotted, parse, reachable
+from ics_guard.model import Severity
 
 _OP = "alembic.op."
 _IDENTITY = ("revision", "down_revision", "depends_on")
@@ -57,7 +58,7 @@ def _deleted(old: Module) -> Operation:
 
 def fresh(module: Module) -> tuple[list[Operation], str | None]:
     """Given a revision that is new, return its operations, or the one that says that the head moves, and its name."""
-    found = _settled(upgrade_operations(module))
+    found = _pinned(_settled(upgrade_operations(module)), module)
     revision = revision_of(module)
     if revision is None:
         found.append(_simple(module, "alembic.graph", "graph", "identity that is not literal"))
@@ -191,7 +192,7 @@ def _edited(old: Module, new: Module) -> list[Operation]:
             )
         )
         code = _simple(new, "alembic.upgrade_changed", "upgrade", _reached(new, "upgrade"), name="upgrade")
-        result += difference or [code]
+        result += _pinned(difference, new) or ([] if _plainly(old) == _plainly(new) is not None else [code])
     if _reached(old, "downgrade") != _reached(new, "downgrade"):
         text = _reached(new, "downgrade")
         result.append(_simple(new, "alembic.downgrade_changed", "downgrade", text, name="downgrade"))
@@ -199,6 +200,25 @@ def _edited(old: Module, new: Module) -> list[Operation]:
         said = {operation.canonical for operation in _downgrades(old)}
         result += [operation for operation in _downgrades(new) if operation.canonical not in said]
     return result
+
+
+def _plainly(module: Module) -> list[str] | None:
+    """All that the way up does, in order; None where more may happen than can be listed."""
+    walk = _walk(module, "upgrade")
+    known = all(found.severity is not Severity.UNKNOWN and "{" not in found.canonical for found in walk.operations)
+    entries = _entries(module, "upgrade")
+    made = any(isinstance(node, ast.ClassDef) for node in reachable(module, entries))
+    only = walk.plain and known and entries == ["upgrade"] and not made and not loose_statements(module)
+    return [found.canonical for found in walk.operations] if only else None
+
+
+def _pinned(operations: list[Operation], module: Module) -> list[Operation]:
+    """What could not be read, or names what it works on only when it runs, is one thing with the code that it is in."""
+    unread = [found for found in operations if found.severity is Severity.UNKNOWN or "{" in found.canonical]
+    code = _reached(module, "upgrade") if unread else ""
+    return [
+        replace(found, canonical=f"{found.canonical} in {code}") if found in unread else found for found in operations
+    ]
 
 
 def _identity(module: Module) -> str:

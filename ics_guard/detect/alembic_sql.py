@@ -82,7 +82,7 @@ def _expression(call: ast.Call, given: ast.expr, scope: Scope) -> list[Operation
         node = scope.resolve(function.value) if isinstance(function, ast.Attribute) and not free else function
         if not free and not isinstance(node, ast.Call):
             table = scope.name(node)
-    canonical = f"execute {meaning([given], scope.module, scope.names)}"
+    canonical = f"execute {meaning([given], scope.module, {**scope.module.constants, **scope.names})}"
     rule, operation = _rule(methods)
     if rule is None:
         return []

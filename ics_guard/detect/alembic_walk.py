@@ -28,19 +28,25 @@ from ics_guard.detect.sqlalchemy_reading import Scope, is_constant, keyword
 
 _OP = "alembic.op."
 _ENTERS = ("__enter__", "enter_context", "enter_async_context")
+_HARMLESS = ("print", f"{_OP}f", f"{_OP}get_bind", f"{_OP}get_context")
+_PLAIN = ast.Expr | ast.Return | ast.Pass | ast.Import | ast.ImportFrom
 _MODIFIES = {"modify_type": "type_", "modify_nullable": "nullable", "modify_name": "new_column_name"}
 _MOST_CALLS = 10_000
 _DEEPEST = 12
 
 
 class Walk:
-    """One walk through functions of a module; `operations` are in the order of execution, `seen` the nodes met."""
+    """One walk through functions of a module; `operations` are in the order of execution, `seen` the nodes met.
+
+    `plain`: the operations are all that the code does, always and in this order.
+    """
 
     def __init__(self, module: Module) -> None:
         self.module = module
         self.operations: list[Operation] = []
         self.seen: set[int] = set()
         self.visited: set[str] = set()
+        self.plain = True
         self._results: dict[int, tuple[ast.expr, ast.expr]] = {}
         self._entered: list[ast.AST] = []
         self._returned: list[list[ast.expr]] = []
@@ -105,13 +111,14 @@ class Walk:
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.expr):
                     self._expression(child, scope)
+            self.plain = self.plain and isinstance(node, _PLAIN)
             if isinstance(node, ast.Return) and node.value is not None and self._returned:
                 self._returned[-1].append(known(node.value, scope))
 
     def _branches(self, bodies: Sequence[Sequence[ast.stmt]], scope: Scope) -> None:
         """Walk bodies of which one may be executed: effects cannot be counted on, names may stand for either thing."""
         sure, self._sure, before = self._sure, False, dict(scope.names)
-        after = []
+        self.plain, after = False, []
         for body in bodies:
             scope.names = dict(before)
             self._body(body, scope)
@@ -143,11 +150,13 @@ class Walk:
             batch = self._batch_call(item.context_expr, scope)
             if batch is not None:
                 self.seen.add(id(batch))
+                self.plain = self.plain and len(batch.args) == 1 and not batch.keywords
                 table = Directive(batch, scope, None).table()
                 if item.optional_vars is not None:
                     scope.batches[ast.unparse(item.optional_vars)] = table
                 batches.append((batch, table))
             else:
+                self.plain = False
                 self._expression(item.context_expr, scope)
                 if item.optional_vars is not None:
                     bind(item.optional_vars, item.context_expr, scope)
@@ -183,6 +192,7 @@ class Walk:
 
     def _expression(self, node: ast.expr, scope: Scope, *, quiet: bool = False) -> None:
         """Walk an expression; `quiet` inside the arguments of a directive, where types and defaults are made."""
+        self.plain = self.plain and not isinstance(node, ast.IfExp | ast.BoolOp | ast.Await | ast.Yield)
         if isinstance(node, ast.Call):
             self._call(node, scope, quiet=quiet)
         elif isinstance(node, ast.Lambda):
@@ -207,6 +217,7 @@ class Walk:
         first, *rest = generators
         self._expression(first.iter, scope, quiet=quiet)
         sure, self._sure = self._sure, self._sure and not first.ifs
+        self.plain = self.plain and not first.ifs
         for items in repeats(first.iter, scope) if self._calls < _MOST_CALLS else (None,):
             if items is None:
                 self._sure = False
@@ -235,13 +246,16 @@ class Walk:
         self._arguments(node, scope, quiet=quiet or runs or (is_directive and directive not in INERT))
         found = called(target, scope)
         if found is not None:
+            self.plain = self.plain and not quiet
             result = self._function(found[0], scope.inner(*self._given(*found, node, scope)))
             if result is not None:
                 self._results[id(written)] = (written, result)
         elif runs:
+            self.plain = self.plain and len(node.args) == 1 and not node.keywords
             for operation in executed(node, scope):
                 self.operations.append(operation if self._sure else replace(operation, effects=()))
         elif self._batch_call(node, scope) is node:
+            self.plain = False
             self._batches.append((node, scope, Directive(node, scope, None).table()))
         elif method in _ENTERS:
             return
@@ -257,6 +271,7 @@ class Walk:
             self._expression(node.func.value, scope, quiet=quiet)
         for value in (*node.args, *(item.value for item in node.keywords)):
             callback = called(value, scope) if isinstance(value, ast.Name) and value.id not in scope.names else None
+            self.plain = self.plain and callback is None
             if callback is not None and function_name(callback[0]) != "__init__":
                 self._function(callback[0], scope.inner({}, {}))
             self._expression(value, scope, quiet=quiet)
@@ -279,6 +294,7 @@ class Walk:
         return given, batches
 
     def _elsewhere(self, node: ast.Call, name: str, method: str, scope: Scope, *, quiet: bool) -> None:
+        self.plain = self.plain and (quiet or name.startswith("sqlalchemy.") or name in _HARMLESS)
         reading = made_or_dropped(node, method, name, scope) or by_session(node, method, scope)
         if reading is not None:
             self._add(node, scope, reading)
@@ -311,7 +327,8 @@ class Walk:
         return table
 
     def _add(self, node: ast.Call, scope: Scope, reading: Reading) -> None:
-        canonical = f"{reading.operation} {reading.object} {arguments_meaning(node, self.module, scope.names)}"
+        given = arguments_meaning(node, self.module, {**self.module.constants, **scope.names})
+        canonical = f"{reading.operation} {reading.object} {given}"
         effects = reading.effects if self._sure else ()
         line, column = node.lineno, node.col_offset + 1
         self.operations.append(

@@ -13,6 +13,7 @@ from ics_guard.detect.python_meaning import loose_statements, meaning, reached_m
 from ics_guard.detect.python_tree import Module, assignments, dotted, parse
 from ics_guard.detect.sqlalchemy_reading import Scope, argument
 from ics_guard.detect.text import word_set
+from ics_guard.model import Severity
 
 _IDENTITY = ("dependencies", "replaces", "run_before", "initial", "atomic")
 _ON_NEW_MODEL = word_set("add_required_field add_constraint alter_field set_not_null set_not_null_filled")
@@ -27,7 +28,7 @@ def detect_django(before: bytes | None, after: bytes | None) -> list[Operation]:
         return [unreadable(before, after), *(_fresh(new) if new else [])]
     was, now = migration_of(old), migration_of(new)
     if now is None:
-        return [] if was is None else [_simple(was, "django.migration_deleted", meaning([was], old))]
+        return _helper(old, new) if was is None else [_simple(was, "django.migration_deleted", meaning([was], old))]
     return _fresh(new) if was is None else _edited(old, was, new, now)
 
 
@@ -41,6 +42,30 @@ def _simple(node: ast.ClassDef, rule: str, canonical: str) -> Operation:
     return Operation(rule, rule.partition(".")[2], "", canonical, node.lineno, node.col_offset + 1)
 
 
+def _helper(old: Module, new: Module) -> list[Operation]:
+    """A file of the folder that is no migration: silent unless migrations may run what stands in it."""
+    run = [node for module in (new, old) for node in module.tree.body if _is_run(node)]
+    if not run or meaning([old.tree], old) == meaning([new.tree], new):
+        return []
+    return [Operation("django.helper", "helper", "", f"helper {meaning([new.tree], new)}", run[0].lineno, 1)]
+
+
+def _is_run(node: ast.stmt) -> bool:
+    """Whether this is a function as `RunPython` calls it: `def fill(apps, schema_editor)`."""
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    return [parameter.arg for parameter in node.args.args][:2] == ["apps", "schema_editor"]
+
+
+def _pinned(operations: list[Operation], module: Module, migration: ast.ClassDef) -> list[Operation]:
+    """What could not be read is one thing with the code that it is in."""
+    unread = [found for found in operations if found.severity is Severity.UNKNOWN]
+    code = _whole(module, migration) if unread else ""
+    return [
+        replace(found, canonical=f"{found.canonical} in {code}") if found in unread else found for found in operations
+    ]
+
+
 def _fresh(module: Module) -> list[Operation]:
     migration = migration_of(module)
     if migration is None:
@@ -48,7 +73,7 @@ def _fresh(module: Module) -> list[Operation]:
     replaced = assignments(migration.body).get("replaces")
     if isinstance(replaced, ast.List | ast.Tuple) and replaced.elts:
         return [_simple(migration, "django.squash", _whole(module, migration))]
-    found = settle(_operations(module, migration))
+    found = _pinned(settle(_operations(module, migration)), module, migration)
     if any(operation.operation != "downgrade" for operation in found):
         return found
     return [_simple(migration, "django.migration", meaning([migration], module)), *found]
@@ -58,14 +83,13 @@ def _edited(old: Module, was: ast.ClassDef, new: Module, now: ast.ClassDef) -> l
     if _whole(old, was) == _whole(new, now):
         return []
     before, after = assignments(was.body), assignments(now.body)
-    result = settle(
-        compare(
-            _operations(old, was),
-            _operations(new, now),
-            removed="django.operation_removed",
-            changed="django.operation_changed",
-        )
+    difference = compare(
+        _operations(old, was),
+        _operations(new, now),
+        removed="django.operation_removed",
+        changed="django.operation_changed",
     )
+    result = _pinned(settle(difference), new, now)
     for name in _IDENTITY:
         there = [
             meaning([found] if found else [], module)

@@ -74,8 +74,12 @@ def loose_statements(module: Module) -> list[ast.stmt]:
         node
         for node in module.tree.body
         if not isinstance(node, _DEFINITIONS)
-        and any(isinstance(inner, ast.stmt) and not isinstance(inner, _WITHOUT_MEANING) for inner in ast.walk(node))
+        and any(isinstance(inner, ast.stmt) and not _means_nothing(inner, module) for inner in ast.walk(node))
     ]
+
+
+def _means_nothing(node: ast.stmt, module: Module) -> bool:
+    return isinstance(node, _WITHOUT_MEANING) or is_idle(node, module)
 
 
 def is_idle(node: ast.AST, module: Module) -> bool:

@@ -36,7 +36,8 @@ def parse(content: bytes) -> Module | None:
         elif isinstance(node, ast.ClassDef):
             classes.setdefault(node.name, node)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            imports.update(_imported(node))
+            for name, target in _imported(node).items():
+                imports[name] = _either(imports.get(name, target), target)
     return Module(tree, imports, functions, classes, assignments(tree.body))
 
 
@@ -60,6 +61,12 @@ def _assigned(target: ast.expr, value: ast.expr) -> dict[str, ast.expr]:
         return {}
     pairs = zip(target.elts, value.elts, strict=True)
     return {name: found for inner, item in pairs for name, found in _assigned(inner, item).items()}
+
+
+def _either(before: str, target: str) -> str:
+    """One name imported in two ways (`try`, `except ImportError`) may be either; a library moves its own things."""
+    moved = target.partition(".")[0] in ("sqlalchemy", "alembic")
+    return target if before == target or moved else f"{before}|{target}"
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:

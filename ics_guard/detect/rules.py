@@ -155,6 +155,7 @@ _DJANGO = {
         _A, "A squash took the place of the migration: databases that ran it stay as they are."
     ),
     "django.unknown_operation": Rule(_U, "The operation is not one that Django itself provides."),
+    "django.helper": Rule(_U, "A file that is no migration holds code that migrations may run."),
     "django.migration": Rule(_A, "A migration without operations still moves the head."),
     "django.migration_deleted": Rule(_R, "Databases that ran the migration no longer match the history."),
     "django.graph": Rule(

@@ -138,9 +138,18 @@ NEUTRAL = [
     ("op.execute('DROP TABLE {}'.format(sa.x))", "op.execute('DROP ' f'TABLE {sa.x}')"),
     ("op.create_table('t', schema='s', comment='c')", "op.create_table('t', comment='c', schema='s')"),
     ("x = 't'\nop.drop_table(x)", "x: str = 't'\nprint('dropping')\nop.drop_table(x)"),
+    ("op.drop_table('t')", "name = 't'\nop.drop_table(name)"),
+    ("op.drop_table('t')\nop.drop_table('u')", "for table in ('t', 'u'):\n    op.drop_table(table)"),
+    ("op.execute('DROP  TABLE t')", "sql = ' DROP TABLE  t '\nop.execute(sql)"),
 ]
 
 EDITS = [
+    ("op.drop_table('t')\nop.drop_table('u')", "op.drop_table('u')\nop.drop_table('t')", ["alembic.upgrade_changed"]),
+    ("op.drop_table('t')", "raise ValueError\nop.drop_table('t')", ["alembic.operation_removed"]),
+    ("op.drop_table('t')", "op.get_bind().begin()\nop.drop_table('t')", ["alembic.upgrade_changed"]),
+    ("op.execute('DROP TABLE t')", "op.get_bind().execute('DROP TABLE t', x)", ["alembic.upgrade_changed"]),
+    ("op.drop_index('i')", "with op.get_context().autocommit_block():\n    op.drop_index('i')",
+     ["alembic.upgrade_changed"]),
     ("op.drop_table('t')", "op.drop_table('u')", ["alembic.drop_table", "alembic.operation_removed"]),
     ("pass", "op.drop_table('t')", ["alembic.drop_table"]),
     ("op.drop_index('i')\nop.drop_index('j')", "op.drop_index('i')", ["alembic.operation_removed"]),
@@ -208,6 +217,28 @@ def test_helpers_of_the_file_are_followed_with_their_arguments(find: Find) -> No
     assert "alembic.drop_table" in {
         change.rule for change in find(Kind.ALEMBIC, revision(body, extra=helper), revision(body, extra=edited))
     }
+
+
+COLUMN = "op.add_column('t', sa.Column('c', {}))"
+
+
+@pytest.mark.parametrize(
+    ("beside", "kind", "edited"),
+    [
+        ("KIND = sa.String(5)", "KIND", "KIND = sa.String(9)"),
+        ("def kind():\n    return sa.String(5)", "kind()", "def kind():\n    return sa.String(9)"),
+        ("def kind(x):\n    return x", "kind(5)", "def kind(x):\n    return -x"),
+        ("class Kind(sa.String):\n    impl = 1", "Kind()", "class Kind(sa.String):\n    impl = 2"),
+        ("from sqlalchemy import JSON\nJSON = JSON(5)", "JSON", "from sqlalchemy import JSON"),
+        ("from a import Kind", "Kind", "try:\n    from b import Kind\nexcept ImportError:\n    from a import Kind"),
+    ],
+)
+def test_what_an_operation_is_made_with_is_part_of_it(find: Find, beside: str, kind: str, edited: str) -> None:
+    before, after = (revision(COLUMN.format(kind), extra=text) for text in (beside, edited))
+    assert [change.rule for change in find(Kind.ALEMBIC, before, after)] in (
+        ["alembic.operation_changed"],
+        ["alembic.upgrade_changed"],
+    )
 
 
 def test_operations_that_cannot_be_followed_are_unknown(find: Find) -> None:
@@ -356,3 +387,8 @@ def test_nesting_deeper_than_any_reader_goes_is_unknown() -> None:
     text = revision("op.execute(" + "-" * 900 + "1)").encode() + b"x = " + b"1 + " * 3000 + b"1\n"
     changes = detect(Kind.ALEMBIC, "x.py", revision("pass").encode(), text)
     assert Severity.UNKNOWN in {change.severity for change in changes}
+
+
+def test_the_code_is_part_of_what_cannot_be_read(find: Find) -> None:
+    texts = [revision("op.execute(make())", extra=f"def make():\n    return {sql}") for sql in ("sa.x", "sa.y")]
+    assert len({find(Kind.ALEMBIC, None, text)[0].digest for text in texts}) == 2

@@ -176,3 +176,16 @@ def test_a_squash_is_run_by_new_databases_only(find: Find) -> None:
         "django.delete_model",
         "django.operation_removed",
     ]
+
+
+def test_the_code_is_part_of_what_cannot_be_read(find: Find) -> None:
+    text = migration("migrations.RunPython(fill, fill)")
+    digests = {find(Kind.DJANGO, None, one)[0].digest for one in (text, text.replace("    pass\n", "    apps.x()\n"))}
+    assert len(digests) == 2
+
+
+def test_code_beside_the_migrations_that_they_may_run(find: Find) -> None:
+    text = "def fill(apps, schema_editor):\n    apps.get_model('a', 'B').objects.all().delete()\n"
+    assert [change.rule for change in find(Kind.DJANGO, None, text)] == ["django.helper"]
+    assert [change.rule for change in find(Kind.DJANGO, text, text.replace(".all()", ""))] == ["django.helper"]
+    assert find(Kind.DJANGO, text, '"""Why."""\n' + text) == []
