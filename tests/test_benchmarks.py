@@ -14,7 +14,7 @@ from benchmarks.replay.__main__ import main
 from benchmarks.replay.embedded_labels import label_embedded
 from benchmarks.replay.nouns import Commit, Found, Label
 from benchmarks.replay.pages import as_markdown, as_text
-from benchmarks.replay.python_labels import PRINTED, label_python
+from benchmarks.replay.python_labels import PLAINLY_OTHER, label_python
 from benchmarks.replay.sql_text import is_structure, statements
 from ics_guard.project import Project
 from tests.support import git
@@ -199,7 +199,15 @@ def test_what_is_only_printed_or_put_differently_is_told_apart() -> None:
         REVISION
         + "    op.execute(f\"UPDATE t\\n SET a = '{now}'\")\n    print('done')\n    op.execute(f'DELETE FROM {t}')\n"
     )
-    assert label_python(old.encode(), new.encode()) == (Label.FORMATTED, PRINTED)
+    assert label_python(old.encode(), new.encode()) == (Label.FORMATTED, PLAINLY_OTHER)
+
+
+def test_names_of_locals_and_only_they_mean_nothing() -> None:
+    old = REVISION + "    bind = op.get_bind()\n    for row in bind.execute(rows):\n        bind.execute(other, row)\n"
+    renamed = old.replace("bind", "connection").replace("row ", "line ").replace(", row)", ", line)")
+    assert label_python(old.encode(), renamed.encode().replace(b"get_connection", b"get_bind"))[1] == PLAINLY_OTHER
+    assert label_python(old.encode(), old.replace("rows", "people").encode())[0] is Label.CHANGED
+    assert label_python(old.encode(), old.replace("other, row", "row, other").encode())[0] is Label.CHANGED
 
 
 def test_python_that_is_no_migration_or_no_python() -> None:

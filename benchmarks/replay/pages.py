@@ -12,12 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.replay.nouns import MEANINGS, Label
-from benchmarks.replay.python_labels import PRINTED
+from benchmarks.replay.nouns import MEANINGS, Label, Scored
+from benchmarks.replay.python_labels import PLAINLY_OTHER
 from benchmarks.replay.run import Replay
 from benchmarks.replay.sql_labels import BY_TEXT
 
-_SUMS = ("commits", "schema_commits", "schema_commits_found", "noticed", "watched_without_content")
+_SUMS = (
+    "commits",
+    "schema_commits",
+    "schema_commits_found",
+    "plain_commits",
+    "plain_commits_found",
+    "noticed",
+    "watched_without_content",
+)
 RECALL = 0.995
 NOISE = {Label.FORMATTED: 0.01, Label.RENAMED: 0.01, Label.NONE: 0.005}
 
@@ -28,8 +36,9 @@ def as_document(result: Replay) -> Document:
     """Given a replay, return it as plain values."""
     labels = Counter(label for one in result.scored for label in one.counts)
     agreeing = Counter(label for one in result.scored for label, agrees in one.counts.items() if agrees)
-    schema = [one for one in result.scored if any(label.schema for label in one.counts)]
+    schema = [one for one in result.scored if _has_schema(one)]
     files = Counter(file.label for one in result.scored for file in one.files)
+    plain = [one for one in result.scored if _has_schema(one) or _silent(one)]
     wrong = Counter(
         bad.label for one in result.scored for bad in one.disagreements if bad.what in ("missed", "false alarm")
     )
@@ -40,6 +49,8 @@ def as_document(result: Replay) -> Document:
         "schema_commits": len(schema),
         "schema_commits_found": sum(all(one.counts.values()) for one in schema),
         "watched_without_content": sum(Label.NONE in one.counts and bool(one.files) for one in result.scored),
+        "plain_commits": len(plain),
+        "plain_commits_found": sum(all(one.counts.values()) and not _silent(one) for one in plain),
         "noticed": sum(any(bad.what == "notice only" for bad in one.disagreements) for one in schema),
         "by_label": {
             str(label): {
@@ -53,11 +64,11 @@ def as_document(result: Replay) -> Document:
         "absent": list(result.absent),
         "sql_files": sum(file.edit.path.endswith(".sql") for one in result.scored for file in one.files),
         "sql_files_by_text": sum(BY_TEXT in file.how for one in result.scored for file in one.files),
-        "printed_only": [
+        "plainly_other": [
             {"commit": one.oid, "path": file.edit.path}
             for one in result.scored
             for file in one.files
-            if file.how == PRINTED
+            if file.how == PLAINLY_OTHER
         ],
         "engine_seconds": round(result.engine_seconds, 1),
         "label_seconds": round(result.label_seconds, 1),
@@ -75,6 +86,16 @@ def as_document(result: Replay) -> Document:
         ],
     }
     return {**document, **_judged(document)}
+
+
+def _has_schema(one: Scored) -> bool:
+    return any(label.schema for label in one.counts)
+
+
+def _silent(one: Scored) -> list[str]:
+    """The files of a commit that plain trees would call changed, and of which the engine said nothing."""
+    loud = {bad.path for bad in one.disagreements if bad.what == "false alarm"}
+    return [file.edit.path for file in one.files if file.how == PLAINLY_OTHER and file.edit.path not in loud]
 
 
 def summed(documents: Sequence[Document]) -> Document:
@@ -116,6 +137,9 @@ def _judged(document: Document) -> Document:
     )
     return {
         "recall": recall,
+        "recall_by_plain_trees": document["plain_commits_found"] / plain
+        if (plain := document["plain_commits"])
+        else None,
         "recall_of_additions_and_deletions": firm,
         "false_alarms_on_formatting_and_renaming": None if taste is None else 1 - taste,
         "false_alarms_without_schema_content": None if silent is None else 1 - silent,
@@ -143,13 +167,14 @@ def as_text(document: Document) -> str:
         )
     lines.append("")
     lines += [f"  {_named(one)}" for one in document["disagreements"]]
-    lines += [f"  only what it prints: {one['commit'][:12]} {one['path']}" for one in document["printed_only"]]
+    lines += [f"  changed by plain trees: {one['commit'][:12]} {one['path']}" for one in document["plainly_other"]]
     lines += [f"  not replayed, for the clone lacks objects of it: {oid[:12]}" for oid in document["absent"]]
     return "\n".join(lines)
 
 
 _RATES = (
     "recall",
+    "recall_by_plain_trees",
     "recall_of_additions_and_deletions",
     "false_alarms_on_formatting_and_renaming",
     "false_alarms_without_schema_content",
@@ -159,10 +184,10 @@ _RATES = (
 def as_markdown(documents: Sequence[Document]) -> str:
     """Given documents, return the table of them all and what they disagree on, by name."""
     lines = [
-        "| history | commits | add | delete | change | recall | seen as notice only "
+        "| history | commits | add | delete | change | recall | by plain trees | seen as notice only "
         "| formatting, renames | false alarms | no schema content (in watched files) | false alarms "
         "| not scored | ms a commit |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [_row(one) for one in [*documents, *([summed(documents)] if len(documents) > 1 else [])]]
     for document in documents:
@@ -181,6 +206,7 @@ def _row(document: Document) -> str:
         document["commits"],
         *(_seen(cells[label]) for label in (Label.ADDED, Label.DELETED, Label.CHANGED)),
         _percent(document["recall"]),
+        _percent(document["recall_by_plain_trees"]),
         document["noticed"],
         taste,
         _percent(document["false_alarms_on_formatting_and_renaming"]),

@@ -21,7 +21,9 @@ _SQL = re.compile(
 )
 
 
-PRINTED = "the same trees but for what is printed or logged, or how a string is put together"
+PLAINLY_OTHER = (
+    "the same trees but for what is printed or logged, how a string is put together, or what a local is called"
+)
 
 
 def label_python(before: bytes | None, after: bytes | None, *, moved: str = "") -> tuple[Label, str]:
@@ -46,7 +48,7 @@ def label_python(before: bytes | None, after: bytes | None, *, moved: str = "") 
         return Label.OTHER, "the same trees under another name, and Django knows a migration by its name"
     if moved and before == after:
         return Label.RENAMED, "same bytes"
-    return Label.FORMATTED, "same trees" if old and new and old.strict == new.strict else PRINTED
+    return Label.FORMATTED, "same trees" if old and new and old.strict == new.strict else PLAINLY_OTHER
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,10 @@ class _Plain(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
-        return self.generic_visit(node)
+        self.generic_visit(node)
+        if not self.strict:
+            _number_locals(node)
+        return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         value = node.value
@@ -154,6 +159,40 @@ class _Plain(ast.NodeTransformer):
         self.generic_visit(node)
         node.keywords.sort(key=lambda keyword: keyword.arg or "")
         return node
+
+
+def _number_locals(function: ast.FunctionDef) -> None:
+    """Call the variables of a function by the order in which they come; those of others keep their names."""
+    parts = list(ast.walk(function))
+    elsewhere = {name for part in parts if isinstance(part, ast.Global | ast.Nonlocal) for name in part.names}
+    given = [part.arg for part in parts if isinstance(part, ast.arg)]
+    stored = [
+        target.id
+        for part in parts
+        if isinstance(part, ast.Assign | ast.AugAssign | ast.For | ast.comprehension | ast.withitem)
+        for root in _targets(part)
+        for target in ast.walk(root)
+        if isinstance(target, ast.Name)
+    ]
+    locally = [name for name in dict.fromkeys(given + stored) if "." not in name and name not in elsewhere]
+    called = {name: f"local {number}" for number, name in enumerate(locally)}
+    for part in parts:
+        if isinstance(part, ast.arg):
+            part.arg = called.get(part.arg, part.arg)
+        elif isinstance(part, ast.Name):
+            root, dot, rest = part.id.partition(".")
+            part.id = called.get(root, root) + dot + rest
+
+
+def _targets(part: ast.AST) -> list[ast.expr]:
+    match part:
+        case ast.Assign():
+            return part.targets
+        case ast.AugAssign() | ast.For() | ast.comprehension():
+            return [part.target]
+        case ast.withitem():
+            return [part.optional_vars] if part.optional_vars else []
+    return []
 
 
 def _filled(node: ast.BinOp | ast.Call) -> ast.AST:
