@@ -25,7 +25,14 @@ sql() { printf 'CREATE TABLE t%s (id INTEGER PRIMARY KEY);\\n' "$1" > "migration
 words() { echo "$1" >> README; }
 quiet() { git -c core.hooksPath=/dev/null "$@"; }
 # Commit whatever there is behind the guard's back.
-slip() { git add -A && quiet commit -q --allow-empty -m "${1:-slipped in}"; }
+slip() { git add -A && quiet commit -q --allow-empty -m slipped; }
+# Do something on a branch, slip it in, and come back to main.
+on() { quiet switch -q "$1" 2>/dev/null || quiet switch -qc "$1"; eval "$2"; slip; quiet switch -q main; }
+# Somebody else does something and pushes it.
+theirs() { quiet clone -q ../remote.git ../other 2>&1; (cd ../other; eval "$1"; slip; quiet push -q origin HEAD:main); }
+module() { git submodule add -q ../remote.git "$1" 2>&1; }
+drop() { echo 'DROP TABLE t1;' >> "migrations/$1.sql"; }
+bare() { git init -q --bare "../$1.git"; git remote add "$1" "../$1.git"; }
 """
 
 

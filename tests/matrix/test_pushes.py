@@ -6,8 +6,6 @@ import pytest
 
 from tests.matrix.conftest import Guarded, Situation
 
-_OTHERS = "quiet clone -q ../remote.git ../other 2>&1; (cd ../other; sql 7; slip; quiet push -q origin HEAD:main)"
-
 # The frameworks hand on one ref, and not at all what only takes something away: they look at all that the remote lacks.
 WAYS = [
     Situation("a migration", "sql 2; slip", "git push -q origin main", "held"),
@@ -15,12 +13,7 @@ WAYS = [
     Situation("nothing at all", "", "git push -q origin main", "silent"),
     Situation("made and undone", "sql 2; slip; git rm -q migrations/2.sql; slip", "git push -q origin main", "silent"),
     Situation("a new branch", "quiet switch -qc side; sql 2; slip", "git push -q origin side", "held"),
-    Situation(
-        "the second of several refs",
-        "words x; slip; quiet switch -qc side; sql 2; slip",
-        "git push -q origin main side",
-        "held",
-    ),
+    Situation("the second of several refs", "words x; slip; on side 'sql 2'", "git push -q origin main side", "held"),
     Situation("a deletion", "quiet push -q origin main:doomed", "git push -q origin :doomed", "silent"),
     Situation(
         "a deletion and a migration",
@@ -57,18 +50,13 @@ WAYS = [
     ),
     Situation(
         "over what is not here",
-        f"{_OTHERS}; words x; slip",
+        "theirs 'sql 7'; words x; slip",
         "git push -qf origin main",
         "refused",
         pre_commit="silent",
         prek="silent",
     ),
-    Situation(
-        "into an empty remote",
-        "git init -q --bare ../empty.git; git remote add empty ../empty.git",
-        "git push -q empty main",
-        "held",
-    ),
+    Situation("into an empty remote", "bare empty", "git push -q empty main", "held"),
     Situation(
         "--mirror",
         "git branch side; sql 2; git add -A; quiet commit -qm x; git init -q --bare ../empty.git",
@@ -106,15 +94,11 @@ MORE = [
         "git push -q origin HEAD",
         "held",
     ),
-    Situation(
-        "--all",
-        "words x; slip; quiet switch -qc side; sql 2; slip; quiet switch -q main",
-        "git push -q --all origin",
-        "held",
-    ),
+    Situation("--all", "words x; slip; on side 'sql 2'", "git push -q --all origin", "held"),
     Situation(
         "push.default matching",
-        "quiet push -q origin main:side; git branch -q side; quiet switch -q side; sql 2; slip; quiet switch -q main; git config push.default matching",
+        "quiet push -q origin main:side; git branch -q side; quiet switch -q side; sql 2; "
+        "slip; quiet switch -q main; git config push.default matching",
         "git push -q origin",
         "held",
     ),
@@ -132,13 +116,13 @@ MORE = [
     ),
     Situation(
         "a rebased branch",
-        "quiet switch -qc side; sql 2; slip; quiet push -q origin side; quiet switch -q main; words x; slip; quiet push -q; quiet switch -q side; quiet rebase -q main",
+        "on side 'sql 2'; quiet push -q origin side; words x; slip; quiet push -q; quiet rebase -q main side",
         "git push -qf origin side",
         "held",
     ),
     Situation(
         "a rebased branch without a migration",
-        "quiet switch -qc side; words x; slip; quiet push -q origin side; quiet switch -q main; sql 2; slip; quiet push -q; quiet switch -q side; quiet rebase -q main",
+        "on side 'words x'; quiet push -q origin side; sql 2; slip; quiet push -q; quiet rebase -q main side",
         "git push -qf origin side",
         "silent",
     ),
@@ -150,14 +134,19 @@ MORE = [
     ),
     Situation(
         "a merge of what the remote has",
-        "quiet switch -qc a; words x; slip; quiet push -q origin a; quiet switch -q main; echo x > other; slip; quiet push -q; quiet merge -q a -m x",
+        "on a 'words x'; quiet push -q origin a; echo x > other; slip; quiet push -q; quiet merge -q a -m x",
         "git push -q origin main",
         "silent",
     ),
     Situation(
-        "over what is not here, as git refuses it", f"{_OTHERS}; words x; slip", "git push -q origin main", "refused"
+        "over what is not here, as git refuses it",
+        "theirs 'sql 7'; words x; slip",
+        "git push -q origin main",
+        "refused",
     ),
-    Situation("over what was fetched", f"{_OTHERS}; git fetch -q; words x; slip", "git push -qf origin main", "held"),
+    Situation(
+        "over what was fetched", "theirs 'sql 7'; git fetch -q; words x; slip", "git push -qf origin main", "held"
+    ),
     Situation(
         "by URL, known as a remote",
         "words x; slip",
@@ -166,7 +155,8 @@ MORE = [
     ),
     Situation(
         "by URL, as pushurl has it",
-        'git config remote.origin.pushurl "$(realpath ../remote.git)"; git config remote.origin.url nowhere:x; words x; slip',
+        'git config remote.origin.pushurl "$(realpath ../remote.git)"; '
+        "git config remote.origin.url nowhere:x; words x; slip",
         'git push -q "$(realpath ../remote.git)" main:refs/heads/new',
         "silent",
     ),
@@ -185,13 +175,15 @@ MORE = [
     Situation("by URL, to a stranger", "git init -q --bare ../empty.git", "git push -q ../empty.git main", "held"),
     Situation(
         "to a remote that has less than another",
-        "git clone -q --bare . ../less.git; git remote add less ../less.git; git fetch -q less; sql 2; slip; quiet push -q origin main",
+        "git clone -q --bare . ../less.git; git remote add less ../less.git; "
+        "git fetch -q less; sql 2; slip; quiet push -q origin main",
         "git push -q less main",
         "held",
     ),
     Situation(
         "a remote whose name begins like another's",
-        "git clone -q --bare . ../less.git; sql 2; slip; quiet push -q; git remote add o ../less.git; git remote add o/x ../remote.git; git fetch -q o/x",
+        "git clone -q --bare . ../less.git; sql 2; slip; quiet push -q; git remote add o ../less.git; "
+        "git remote add o/x ../remote.git; git fetch -q o/x",
         "git push -q o main",
         "held",
     ),
