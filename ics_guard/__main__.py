@@ -10,6 +10,16 @@ _INTERRUPTED = 130
 
 def main() -> int:
     """Run the command line of this process and return its exit code, as the contract lists them."""
+    code = _run()
+    # The git command is over already, and its exit code would be this one: what went wrong has been said.
+    return (
+        0
+        if sys.argv[1:2] == ["hook"] and sys.argv[2:] and sys.argv[2].startswith(("post-", "framework-incoming"))
+        else code
+    )
+
+
+def _run() -> int:
     arguments = sys.argv[1:]
     if arguments[:1] == ["hook"] and len(arguments) > 1:
         from ics_guard.sieve import surely_nothing  # noqa: PLC0415 - the hot path imports nothing else
@@ -69,9 +79,13 @@ def _our_bug(error: Exception) -> int:
     import tempfile  # noqa: PLC0415 - cold path
     import traceback  # noqa: PLC0415
 
-    with tempfile.NamedTemporaryFile("w", prefix="ics-guard-", suffix=".log", delete=False) as log:
-        log.write("".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace").decode())
-    fix = f"please report it with {log.name}"
+    told = "".join(traceback.format_exception(error)).encode("utf-8", "backslashreplace").decode()
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="ics-guard-", suffix=".log", delete=False) as log:
+            log.write(told)
+        fix = f"please report it with {log.name}"
+    except OSError:  # a full disk may be what went wrong
+        fix = f"please report it with this:\n{told}"
     return _say("bug", f"this is a bug in ics-guard ({type(error).__name__}); nothing passed because of it", fix, 70)
 
 

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ics_guard import changes, config, git, stricter
+from ics_guard import config, git, ledger, stricter
 from ics_guard.backup import back_up
+from ics_guard.changes import find_changes
 from ics_guard.errors import IcsGuardError, UsageError
-from ics_guard.git import Diff
+from ics_guard.install import installed
 from ics_guard.model import Change, Decision, Severity
 from ics_guard.project import Project
 
@@ -52,16 +53,18 @@ def blocking(project: Project, hook: str, arguments: list[str], stdin: bytes) ->
     return stricter.pass_or_block(project, diffs, via=hook)
 
 
-def incoming(project: Project, hook: str, arguments: list[str]) -> Incoming | None:
+def incoming(project: Project, hook: str, arguments: list[str], stdin: bytes) -> Incoming | None:
     """Given a post-merge, post-checkout or post-rewrite, return what came in, protected as policy says; or None.
 
-    Never stands in the way of git: what goes wrong is told in `said`.
+    What cannot be protected is told in `said`. Raise `UsageError` where git cannot tell what came in.
     """
-    wish = project.environment.policy.on_incoming
-    diff = _incoming(project, hook, arguments) if wish != "off" else None
-    found = changes.find_changes(project, diff).changes if diff else ()
+    wish, repository = project.environment.policy.on_incoming, project.repository
+    if wish == "off" or (hook == "post-rewrite" and "post-checkout" in installed(repository).hooks):
+        return None  # a rebase begins with a checkout, at which it was told
+    diff = git.arrived(repository, hook, arguments, stdin)
+    found = find_changes(project, diff).changes if diff else ()
     came = tuple(change for change in found if change.severity is not Severity.NOTICE)
-    if not came:
+    if not came or (hook == "post-merge" and _judged_just_now(project, came)):
         return None
     names = sorted({name for change in came for name in change.sources})
     here = [name for name in names if project.source_path(project.environment.sources[name]).exists()]
@@ -81,12 +84,10 @@ def incoming(project: Project, hook: str, arguments: list[str]) -> Incoming | No
     return Incoming(came, said)
 
 
-def _incoming(project: Project, hook: str, arguments: list[str]) -> Diff | None:
-    repository = project.repository
-    if hook == "post-checkout":
-        old, new, is_branch = (*arguments, "", "", "")[:3]
-        begun = bool(old.strip("0"))  # a new worktree or clone comes from nowhere: nothing is coming in
-        return git.difference(repository, old, new) if begun and is_branch == "1" and old != new else None
-    if hook == "post-merge" and arguments[:1] == ["1"]:  # --squash leaves it all in the index
-        return git.staged(repository)
-    return git.difference(repository, "ORIG_HEAD", "HEAD") if git.exists(repository, "ORIG_HEAD") else None
+def _judged_just_now(project: Project, changes: tuple[Change, ...]) -> bool:
+    """A clean merge was asked for by pre-merge-commit a moment ago; twice for one pull is once too often."""
+    newest = next(reversed(ledger.read(project.store)), None)
+    if newest is None or newest.event != "gate" or newest.data.get("via") not in ("pre-commit", "pre-merge-commit"):
+        return False
+    judged = {change["digest"] for change in newest.data["changes"]}
+    return newest.data["verdict"] == "allow" and judged >= {change.digest for change in changes}

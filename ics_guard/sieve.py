@@ -93,6 +93,8 @@ def _question(hook: str, arguments: list[str]) -> list[str]:
 
 def _is_framework_commit() -> bool:
     told = ("TO_REF", "REMOTE_NAME", "LOCAL_BRANCH", "CHECKOUT_TYPE", "IS_SQUASH_MERGE", "REWRITE_COMMAND")
+    if os.environ.get("PREK_HOOK_STAGE", "pre-commit") not in ("pre-commit", "pre-merge-commit"):
+        return False
     return "PRE_COMMIT" in os.environ and not any(f"PRE_COMMIT_{name}" in os.environ for name in told)
 
 

@@ -397,6 +397,36 @@ def test_a_folder_is_read_from_the_index_or_a_commit(checkout: Checkout) -> None
     assert git.read_folder(repository, "nothing/here", [first]) == {first: {}}
 
 
+def test_a_folder_at_many_commits_is_read_at_once(either: Checkout) -> None:
+    commits = [either.commit("first")]
+    for number in range(4):
+        commits.append(either.commit(f"evidence/{'deep/' * (number % 2)}{number}.json", str(number)))
+    (either.root / "evidence/link.json").symlink_to("0.json")
+    commits.append(either.commit("evidence file", "no folder"))
+    repository = opened(either)
+    found = git.read_folders(repository, "evidence", [*commits, *commits])
+    assert found[commits[0]] == {}
+    assert found[commits[3]] == {"evidence/0.json": b"0", "evidence/2.json": b"2", "evidence/deep/1.json": b"1"}
+    assert found[commits[5]] == found[commits[4]] == {**found[commits[3]], "evidence/deep/3.json": b"3"}
+    assert git.read_folders(repository, "evidence", []) == {}
+    assert git.read_folders(repository, "first", commits) == {key: {} for key in commits}
+
+
+def test_differences_of_many_pairs_are_those_of_each(either: Checkout) -> None:
+    commits = [either.commit("a.sql", "1" * 200)]
+    commits.append(either.commit("two\nlines.sql", "x"))
+    either.git("mv", "a.sql", "moved.sql")
+    commits.append(either.commit("b.sql"))
+    repository = opened(either)
+    pairs = [(old, new) for old in (repository.empty_tree, *commits) for new in commits]
+    found = git.differences(repository, pairs)
+    assert found == [git.difference(repository, old, new) for old, new in pairs]
+    assert git.differences(repository, []) == []
+    with pytest.raises(UsageError) as caught:
+        git.differences(repository, [(commits[0], "f" * len(commits[0]))])
+    assert caught.value.code == "missing-object"
+
+
 def test_tracked_or_not(checkout: Checkout, tmp_path: Path) -> None:
     checkout.commit("data/app.db")
     checkout.write("data/[a]*.db")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from ics_guard import ledger
 from ics_guard.project import open_project
 from tests.alembic_support import ADD_COLUMN, DROP_COLUMN, make_alembic_repository, write_revision
 from tests.alembic_support import CONFIG as ALEMBIC_CONFIG
-from tests.support import CONFIG, execute, git, ics_guard, make_repository
+from tests.checkout import Checkout
+from tests.support import CONFIG, execute, git, ics_guard, make_repository, on_a_disk
 
 STRICT = '[policy]\non_missing = "refuse"\n'
 NEW_TABLE = "CREATE TABLE ratings (id INTEGER PRIMARY KEY);\n"
@@ -163,8 +165,8 @@ def test_a_migration_that_a_pull_brings_is_seen_and_protected(tmp_path: Path) ->
     assert "1 schema change came in; the way back to before them is app_" in done.stderr
     store = open_project(clone).store
     assert [entry.event for entry in ledger.read(store)][-3:] == ["backup", "drill", "incoming"]
-    done = git(clone, "switch", "-q", "--detach", "HEAD~1")
-    assert "came in" in done.stderr
+    assert "came in" not in git(clone, "switch", "-q", "--detach", "HEAD~1").stderr, "nothing comes in on the way back"
+    assert "1 schema change came in" in git(clone, "switch", "-q", "main").stderr
 
 
 def test_a_squashed_merge_brings_migrations_and_a_new_worktree_does_not(tmp_path: Path) -> None:
@@ -180,18 +182,48 @@ def test_a_squashed_merge_brings_migrations_and_a_new_worktree_does_not(tmp_path
     assert "came in" not in git(root, "worktree", "add", "-q", str(tmp_path / "linked"), "other").stderr
 
 
-def test_incoming_trouble_never_fails_git(tmp_path: Path) -> None:
+TROUBLES = {
+    "the store is in the way": "rm -rf backups && echo x > backups",
+    "the database cannot be read": "echo 'no database at all, but long enough' > data/app.db",
+    "the database is locked away": "rm data/app.db && mkdir data/app.db",
+    "the configuration is broken": "echo 'broken [' > .git/ics-guard/ics-guard.toml && rm ics-guard.toml",
+    "the memory is no folder": "rm -rf .git/ics-guard && echo x > .git/ics-guard",
+    "a package is broken": "mkdir .git/first && echo 'def main(: broken' > .git/first/typer.py",
+    "somebody presses ^C": "mkdir .git/first && echo 'import os; os.kill(os.getpid(), 2)' > .git/first/typer.py",
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("style", ["native", "framework"])
+def test_incoming_trouble_never_fails_git_and_is_told(tmp_path: Path, style: str, trouble: str) -> None:
     root = make_repository(tmp_path / "repo")
-    assert ics_guard(root, "install").returncode == 0
+    if style == "native":
+        assert ics_guard(root, "install").returncode == 0
+    else:
+        use_framework(root)
+    git(root, "switch", "-qc", "feature")
     stage(root)
     commit(root, "--no-verify")
-    (root / "backups").write_text("in the way")
-    done = git(root, "switch", "-q", "--detach", "HEAD~1", check=False)
-    assert done.returncode == 0
-    assert "no backup could be made" in done.stderr
-    (root / "ics-guard.toml").write_text("broken [")
-    done = git(root, "switch", "-q", "-f", "main", check=False)
-    assert done.returncode == 0
+    git(root, "switch", "-q", "main")
+    subprocess.run(["sh", "-ec", TROUBLES[trouble]], cwd=root, check=True)
+    path = os.pathsep.join([str(root / ".git" / "first"), *sys.path])
+    done = Checkout(root).run("git", "switch", "-q", "-f", "feature", check=False, PYTHONPATH=path)
+    assert done.returncode == 0, done.stderr
+    assert "ics-guard" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_full_disk_does_not_fail_git(tmp_path: Path) -> None:
+    root = make_repository(tmp_path / "repo")
+    assert ics_guard(root, "install").returncode == 0
+    git(root, "switch", "-qc", "feature")
+    stage(root)
+    commit(root, "--no-verify")
+    git(root, "switch", "-q", "main")
+    done = on_a_disk(root / "backups", "size=12k", "git", "switch", "-q", "feature")
+    assert done.returncode == 0, done.stderr
+    assert "1 schema change came in; no backup could be made: " in done.stderr
+    assert "is full" in done.stderr or "No space" in done.stderr
 
 
 def test_a_rebase_brings_migrations_too(tmp_path: Path) -> None:

@@ -441,6 +441,25 @@ def test_never_both_native_and_framework(guarded: Guarded) -> None:
         guarded.install()
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "runner"),
+    [
+        (".pre-commit-config.yaml", FRAMEWORK + OURS, "pre-commit install"),
+        (".pre-commit-config.yml", "repos: [{repo: x, rev: v1, hooks: [{id: ics-guard}]}]\n", "pre-commit install"),
+        ("prek.toml", '[[repos]]\nrepo = "x"\nrev = "v1"\nhooks = [{ id = "ics-guard" }]\n', "prek install"),
+        ("prek.toml", '[[repos]]\nrepo = "x"\nrev = "v1"\n[[repos.hooks]]\nid = "ics-guard"\n', "prek install"),
+    ],
+)
+def test_never_both_native_and_prek(guarded: Guarded, name: str, content: str, runner: str) -> None:
+    guarded.checkout.commit(name, content)
+    with pytest.raises(UsageError, match=f"{name} already runs ics-guard") as caught:
+        guarded.install()
+    assert caught.value.fix.startswith(runner)
+    prek = Path(sys.executable).with_name("prek")
+    guarded.checkout.run(str(prek), "install", "-t", "pre-commit", "-t", "post-merge")
+    assert (guarded.installed().style, guarded.installed().hooks) == ("framework", ("pre-commit", "post-merge"))
+
+
 @pytest.mark.parametrize("ours_first", [False, True])
 def test_a_framework_without_us_is_chained_whoever_came_first(guarded: Guarded, ours_first: bool) -> None:
     checkout = guarded.checkout

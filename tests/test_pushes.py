@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from ics_guard import git
 from ics_guard.errors import UsageError
-from ics_guard.git import Diff, Repository
+from ics_guard.git import Diff, Repository, news
 from tests.checkout import Checkout
 
 
@@ -198,12 +199,127 @@ def test_a_shallow_clone_cannot_tell(pushing: Pushing, tmp_path: Path) -> None:
         git.pushes(git.open_repository(shallow.root), line.encode(), "origin")
 
 
-def test_many_new_branches_are_answered_in_reasonable_time(pushing: Pushing) -> None:
-    start = pushing.local.git("rev-parse", "HEAD")
-    head = pushing.local.commit("a.sql")
-    zero = "0" * len(head)
-    lines = "".join(f"refs/heads/b{number} {head} refs/heads/b{number} {zero}\n" for number in range(3000))
-    assert ranges(git.pushes(pushing.repository, lines.encode(), "origin")) == [(start, head)]
+def test_a_shallow_clone_with_a_commit_of_its_own(pushing: Pushing, tmp_path: Path) -> None:
+    other = pushing.remote.clone(tmp_path / "other")
+    tip = other.commit("a.sql")
+    other.git("push", "-q", "origin", "main")
+    shallow = Pushing(pushing.remote.clone(tmp_path / "shallow", "--depth=1"), pushing.remote)
+    head = shallow.local.commit("b.sql")
+    assert shallow.push("origin", "main") == [(tip, head)]
+    shallow.local.git("checkout", "-q", "--orphan", "new")
+    shallow.local.commit("c.sql")
+    with pytest.raises(UsageError, match="shallow"):
+        shallow.told("origin", "new")
+
+
+def test_objects_in_another_repository_are_here(pushing: Pushing, tmp_path: Path) -> None:
+    shared = Pushing(pushing.local.clone(tmp_path / "shared", "--shared"), pushing.remote)
+    shared.local.git("remote", "set-url", "origin", pushing.remote.root.as_uri())
+    pushing.local.commit("a.sql")
+    shared.local.git("fetch", "-q", pushing.local.root.as_uri(), "main")
+    shared.local.git("merge", "-q", "FETCH_HEAD")
+    assert shared.changed("origin", "main") == ["A a.sql"]
+
+
+def test_two_remotes_each_by_what_it_has(pushing: Pushing, tmp_path: Path) -> None:
+    pushing.remote.clone(tmp_path / "second.git", "--bare")
+    pushing.local.git("remote", "add", "second", str(tmp_path / "second.git"))
+    pushing.local.git("fetch", "-q", "second")
+    pushing.local.commit("a.sql")
+    assert pushing.changed("origin", "main") == ["A a.sql"]
+    pushing.local.commit("b.sql")
+    assert pushing.changed("second", "main:new") == ["A a.sql", "A b.sql"]
+    assert pushing.changed("origin", "main:new") == ["A b.sql"]
+
+
+def test_a_partial_clone_fetches_nothing_and_says_how_to(pushing: Pushing, tmp_path: Path) -> None:
+    pushing.remote.git("config", "uploadpack.allowFilter", "true")
+    pushing.local.commit("a.sql", "1")
+    pushing.local.commit("a.sql", "2")
+    pushing.local.git("push", "-q", "--no-verify", "origin", "main")
+    partial = Pushing(pushing.remote.clone(tmp_path / "partial", "--filter=blob:none"), pushing.remote)
+    partial.local.git("reset", "-q", "--soft", "HEAD~1")
+    found = partial.told("-f", "origin", "HEAD:main")
+    assert changes(found) == ["M a.sql"]
+    with pytest.raises(UsageError) as caught:
+        git.read_contents(partial.repository, found[0].files)
+    assert caught.value.code == "missing-object"
+    command, _, _ = caught.value.fix.partition("   ")
+    partial.local.git(*command.split()[1:])
+    assert set(git.read_contents(partial.repository, found[0].files).values()) == {b"1", b"2"}
+
+
+# Thousands of refs
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """1,000 commits on main, half of which `origin` has, and 1,000 branches from them with a commit or merge each."""
+    made = Checkout.create(tmp_path_factory.mktemp("crowd") / "repository")
+    made.git("remote", "add", "origin", "nowhere:x")
+    stream = ["commit refs/heads/main\nmark :1\ncommitter a <a@b> 1 +0000\ndata 0\nM 100644 inline same\ndata 1\nx\n"]
+    for n in range(2, 1001):
+        stream.append(f"commit refs/heads/main\nmark :{n}\ncommitter a <a@b> {n} +0000\ndata 0\nfrom :{n - 1}\n\n")
+    for n in range(1, 1001):
+        merged = f"merge :{min(1000, n + 100)}\n" if n % 3 == 0 else ""
+        path = f"{n}.sql" if n % 2 else f"{n}.md"
+        about = f"commit refs/heads/b{n}\nmark :{1000 + n}\ncommitter a <a@b> {2000 + n} +0000\ndata 0\nfrom :{n}\n"
+        stream.append(f"{about}{merged}M 100644 inline {path}\ndata 1\nx\n")
+        stream.append(f"reset refs/tags/t{n}\nfrom :{n}\n\n")
+    made.run("git", "fast-import", "--quiet", stdin="".join(stream))
+    made.git("update-ref", "refs/remotes/origin/main", "main~500")
+    return made
+
+
+def pushed(checkout: Checkout, pattern: str, there: str = "") -> list[Diff]:
+    listed = [
+        line.split() for line in checkout.git("for-each-ref", "--format=%(refname) %(objectname)", pattern).split("\n")
+    ]
+    theirs = there or "0" * len(listed[0][1])
+    lines = "".join(f"{name} {oid} {name} {theirs}\n" for name, oid in listed)
+    return git.pushes(git.open_repository(checkout.root), lines.encode(), "origin")
+
+
+def test_every_base_is_the_one_that_git_finds(crowd: Checkout) -> None:
+    for diff in pushed(crowd, "refs/heads/b*")[::50]:
+        base, head = diff.base, str(diff.head)
+        assert base == crowd.git("merge-base", head, "origin/main")
+
+
+def test_a_walk_over_the_history_finds_what_git_finds(crowd: Checkout) -> None:
+    repository = git.open_repository(crowd.root)
+    names = [(f"b{n}", f"b{1000 - n // 2}") for n in range(1, 1000, 20)]
+    pairs = [(crowd.git("rev-parse", one), crowd.git("rev-parse", other)) for one, other in names]
+    assert news.merge_bases(repository, pairs) == {pair: crowd.git("merge-base", *pair) for pair in pairs}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "there", "count"),
+    [
+        ("refs/tags", "", 0),
+        ("refs/heads/b*", "", 1000),
+        ("refs/heads/b*", "main~300", 1000),
+    ],
+)
+def test_a_thousand_refs_are_answered_in_seconds(crowd: Checkout, pattern: str, there: str, count: int) -> None:
+    began = time.monotonic()
+    old = crowd.git("rev-parse", there) if there else ""
+    crowd.git("update-ref", "refs/remotes/origin/main", "main")
+    found = pushed(crowd, pattern, old)
+    crowd.git("update-ref", "refs/remotes/origin/main", "main~500")
+    assert len({file.path for diff in found for file in diff.files}) == count
+    assert time.monotonic() - began < 15
+
+
+def test_into_an_empty_remote_each_file_comes_once(crowd: Checkout) -> None:
+    lines = crowd.git("for-each-ref", "--format=%(refname) %(objectname) %(refname)", "refs/heads", "refs/tags")
+    zero = "0" * len(crowd.git("rev-parse", "main"))
+    told = "".join(f"{line} {zero}\n" for line in lines.split("\n")).encode()
+    repository = git.open_repository(crowd.root)
+    found = git.pushes(repository, told, "elsewhere")
+    assert len([file.path for diff in found for file in diff.files]) == 1001
+    apart = git.pushes(repository, told, "elsewhere", apart=("7.sql",))
+    assert len([file.path for diff in apart for file in diff.files if file.path == "same"]) == 3
 
 
 # Through the pre-commit framework
@@ -273,11 +389,16 @@ def test_the_framework_tells_of_one_ref_and_all_that_the_remote_lacks_counts(fra
     local.git("checkout", "-q", "-b", "side", start)
     side = local.commit("b.sql")
     local.git("tag", "-a", "v1", "-m", "x", start)
+    local.git("checkout", "-q", "--detach")
+    tagged = local.commit("c.sql")
+    local.git("tag", "-a", "v2", "-m", "x")
+    local.git("tag", "-a", "v3", "-m", "x", "v2")
+    local.git("tag", "-d", "v2")
     asked(framework)
     local.git("push", "-q", "origin", "main", "side", "v1")
     ((hook, arguments, pairs),) = asked(framework)
     assert (hook, arguments[0]) == ("pre-push", "origin")
-    assert sorted(pairs) == sorted([(start, head), (start, side)])
+    assert sorted(pairs) == sorted([(start, head), (start, side), (start, tagged)])
 
 
 def test_a_whole_tree_through_the_framework(framework: Pushing, tmp_path: Path) -> None:

@@ -96,18 +96,22 @@ def hook(context: typer.Context, name: str) -> None:
         return
     if name not in hooks.BLOCKING:
         raise UsageError("unknown-hook", f"{name!r} is no hook of ics-guard", f"one of: {', '.join(hooks.BLOCKING)}")
-    stdin = b"" if name != "pre-push" or sys.stdin.isatty() else sys.stdin.buffer.read()
     with speaking() as voice:
         project = open_for_hook(Path.cwd(), voice)
         refresh_sieve(project.repository, project.config)
         try:
-            decision = hooks.blocking(project, name, arguments, stdin)
+            decision = hooks.blocking(project, name, arguments, _told(name))
         except UsageError as error:
             decision = stricter.not_to_be_had(error)
     if not decision.allowed or any(change.severity is not Severity.NOTICE for change in decision.changes):
         err.print(texts.decision_text(decision, hooks.BLOCKING[name]))
     if not decision.allowed:
         raise typer.Exit(1)
+
+
+def _told(name: str) -> bytes:
+    """What git says on standard input, to the hooks to which it says something."""
+    return sys.stdin.buffer.read() if name in ("pre-push", "post-rewrite") and not sys.stdin.isatty() else b""
 
 
 def _incoming(name: str, arguments: list[str]) -> None:
@@ -118,13 +122,15 @@ def _incoming(name: str, arguments: list[str]) -> None:
         with speaking() as voice:
             project = open_for_hook(Path.cwd(), voice)
             refresh_sieve(project.repository, project.config)
-            came = hooks.incoming(project, name, arguments)
+            came = hooks.incoming(project, name, arguments, _told(name))
         if came:
             count = len(came.changes)
             err.print(f"ics-guard: {count} schema change{'' if count == 1 else 's'} came in; {came.said}", markup=False)
             err.print(texts.changes_text(came.changes, most=10))
     except IcsGuardError as error:
         err.print(f"ics-guard: {error.message}\n  do: {error.fix}", markup=False)
+    except OSError as error:
+        err.print(f"ics-guard: {error}; incoming migrations were not looked at", markup=False)
 
 
 @app.command("guard-migration", hidden=True)

@@ -56,6 +56,7 @@ def framework_stage(environ: Mapping[str, str]) -> tuple[str, list[str]]:
     """Given the environment of a pre-commit hook, return the git hook it stands for, with git's arguments.
 
     pre-merge-commit cannot be told from pre-commit, and asks the same. A run over a range counts as a push of it.
+    prek says the stage, and of a merge only whether it is squashed.
     """
 
     def told(name: str) -> str:
@@ -63,8 +64,8 @@ def framework_stage(environ: Mapping[str, str]) -> tuple[str, list[str]]:
 
     if told("CHECKOUT_TYPE"):
         return "post-checkout", [told("FROM_REF"), told("TO_REF"), told("CHECKOUT_TYPE")]
-    if told("IS_SQUASH_MERGE"):
-        return "post-merge", [told("IS_SQUASH_MERGE")]
+    if told("IS_SQUASH_MERGE") or environ.get("PREK_HOOK_STAGE") == "post-merge":
+        return "post-merge", [told("IS_SQUASH_MERGE") or told("SQUASH_MERGE") or "0"]
     if told("REWRITE_COMMAND"):
         return "post-rewrite", [told("REWRITE_COMMAND")]
     if told("REMOTE_NAME") or told("TO_REF"):
