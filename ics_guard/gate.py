@@ -135,8 +135,10 @@ def fresh_way_back(project: Project, source: Source) -> tuple[BackupRecord | Non
 
 def waived_in(project: Project, *diffs: Diff) -> frozenset[str]:
     """Given diffs, return the digests of changes that valid waivers at their heads answer for."""
-    heads = dict.fromkeys(diff.head for diff in diffs)
-    documents = [one for head in heads for one in git.read_folder(project.repository, evidence.FOLDER, head)]
+    held = git.read_folders(project.repository, evidence.FOLDER, (diff.head for diff in diffs if diff.head))
+    documents = dict.fromkeys(one for files in held.values() for one in files.values())
+    if any(diff.head is None for diff in diffs):
+        documents |= dict.fromkeys(git.read_folder(project.repository, evidence.FOLDER, None))
     return evidence.waived(documents, project.environment.name, utc_now())
 
 
