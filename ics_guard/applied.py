@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from ics_guard.detect.alembic import Revision, ancestors
+from ics_guard.detect.rules import WAY_DOWN
 from ics_guard.model import BackupKind, BackupRecord, Change
 
 
@@ -20,8 +21,10 @@ def is_applied(
     An Alembic change is told by the revisions that the heads stand on, `graph` being all that are known. Any other,
     and one where a head is not known or the database names none, is told by its effects, where all of them must be
     seen. That something is absent proves nothing unless it is in `ever`, the objects that some backup is known to
-    have held. None when it cannot be told.
+    have held. What is about the way back down is not applied: nobody has gone it yet. None when it cannot be told.
     """
+    if change.rule in WAY_DOWN:
+        return False
     if change.revision and revisions:
         standing = ancestors(graph, revisions)
         if standing is not None:

@@ -2,104 +2,77 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import hashlib
+import os
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from ics_guard import evidence, git, known, ledger, policy
+from ics_guard import known, ledger, policy
 from ics_guard.applied import ever_present, is_applied, newest_before
 from ics_guard.backup import adopt, lost_ledger, records_of, refuse_tracked, take_backup
+from ics_guard.changes import Findings
 from ics_guard.config import Source
-from ics_guard.detect import detect, unread
-from ics_guard.detect.alembic import Revision, read_revision
+from ics_guard.detect.alembic import Revision, ancestors, read_revision
 from ics_guard.detect.rules import RULES
 from ics_guard.errors import ConfigError, IcsGuardError, LedgerError, SourceError, StoreError
-from ics_guard.git import Diff, FileChange
-from ics_guard.model import BackupKind, BackupRecord, Change, Decision, Kind, Reason, Situation
+from ics_guard.model import BackupKind, BackupRecord, Change, Decision, Evidence, Reason, Situation
 from ics_guard.project import Project, utc_now
 from ics_guard.report.documents import gate_document
 from ics_guard.sources.sqlite import rawfile
 from ics_guard.sources.sqlite.facts import read_live_objects
 from ics_guard.sources.sqlite.holders import find_holders, in_words
 
-
-@dataclass(frozen=True)
-class Findings:
-    """The changes of a diff, and the Alembic revisions that the diff's own files hold."""
-
-    changes: tuple[Change, ...]
-    revisions: Mapping[str, Revision]
+_NO_EVIDENCE = Evidence()
 
 
-def find_changes(project: Project, *diffs: Diff) -> Findings:
-    """Given diffs, return their schema-impacting changes, severities by policy, sources attached."""
-    _refuse_unknown_rules(project)
-    watch = project.config.watch
-    relevant = [
-        file
-        for file in dict.fromkeys(file for diff in diffs for file in diff.files)
-        if any(_kind_of(project, file, path) for path in file.paths)
-    ]
-    blobs = git.read_contents(project.repository, relevant)
-    changes: list[Change] = []
-    revisions: dict[str, Revision] = {}
-    for file in relevant:
-        before = blobs[file.before] if file.before else None
-        after = blobs[file.after] if file.after else None
-        changes += _detect_file(project, file, before, after)
-        if Kind.ALEMBIC in (watch.kind_of(file.path), watch.kind_of(file.previous_path or "")):
-            for content in (before, after):
-                if content is not None and (revision := read_revision(content)):
-                    revisions[revision.revision] = revision
-    ruled = policy.with_rules(changes, project.environment.policy.rules)
-    sourced = {
-        (change.path, change.digest): replace(change, sources=_guarding(project, change.path)) for change in ruled
-    }
-    return Findings(tuple(sourced.values()), revisions)
-
-
-def _refuse_unknown_rules(project: Project) -> None:
-    for name in project.environment.policy.rules:
-        if name not in RULES:
-            near = difflib.get_close_matches(name, RULES, 1, 0.0)
-            raise ConfigError(
-                "unknown-rule", f"there is no rule {name!r} for [policy.rules]", f"did you mean {near[0]}?"
-            )
-
-
-def judge(project: Project, findings: Findings, waived: frozenset[str] = frozenset()) -> Decision:
+def judge(project: Project, findings: Findings, evidence: Evidence = _NO_EVIDENCE) -> Decision:
     """Given changes, return the decision as things stand now; nothing is written."""
-    needed = {name for change in findings.changes for name in change.sources}
     rules = project.environment.policy
-    asking = [change for change in findings.changes if change.severity in rules.require_backup]
-    if not asking:
-        return Decision(True, (), findings.changes)
+    needed = {name for change in findings.changes if change.severity in rules.require_backup for name in change.sources}
     try:
-        records = ledger.records(ledger.read(project.store), project.store)
+        records = _records(project, needed)
         situations = {
             name: _situation(project, project.environment.sources[name], findings, records) for name in sorted(needed)
         }
+        lost = lost_ledger(project) if records is not None and needed else ()
     except (LedgerError, StoreError) as error:
         return Decision(False, (Reason(error.code, "", error.message, error.fix),), findings.changes)
-    decision = policy.decide(findings.changes, situations, rules, utc_now(), project.began, waived)
-    return replace(decision, reasons=(*decision.reasons, *lost_ledger(project)))
+    decision = policy.decide(findings.changes, situations, rules, utc_now(), project.began, evidence)
+    return replace(decision, reasons=(*decision.reasons, *lost))
 
 
-def pass_or_block(project: Project, findings: Findings, *, via: str, waived: frozenset[str] = frozenset()) -> Decision:
+def _records(project: Project, needed: Collection[str]) -> tuple[BackupRecord, ...] | None:
+    """All backups; None where the store is of no use from here and none of the sources can be seen from here either."""
+    try:
+        return ledger.records(ledger.read(project.store), project.store) if needed else ()
+    except StoreError as error:
+        if error.code == "store-kind" and not any(_is_here(project, name) for name in needed):
+            return None
+        raise
+
+
+def _is_here(project: Project, name: str) -> bool:
+    source = project.environment.sources[name]
+    return source.kind == "sqlite" and os.path.lexists(project.source_path(source))
+
+
+def pass_or_block(project: Project, findings: Findings, *, via: str, evidence: Evidence = _NO_EVIDENCE) -> Decision:
     """Given changes, make the backups that are missing if policy says so, decide, and write the decision down.
 
     A backup that cannot be made is a reason to block, not an error. Without changes nothing is written.
     """
     if not findings.changes:
         return Decision(True, (), ())
-    decision = judge(project, findings, waived)
+    decision = judge(project, findings, evidence)
     if not decision.allowed and project.environment.policy.on_missing == "create":
-        decision = _mend(project, findings, waived, decision)
+        decision = _mend(project, findings, evidence, decision)
     names = ",".join(sorted({name for change in findings.changes for name in change.sources}))
+    if not _has_met_data(project):  # a checkout in CI: what would be written here nobody would ever read
+        return decision
     try:
         project.record("gate", names, _summary(decision, via))
     except (StoreError, LedgerError) as error:
@@ -108,6 +81,12 @@ def pass_or_block(project: Project, findings: Findings, *, via: str, waived: fro
         unrecorded = Reason("not-recorded", "", said, error.fix, blocking=False)
         return replace(decision, reasons=(*decision.reasons, unrecorded))
     return decision
+
+
+def _has_met_data(project: Project) -> bool:
+    env, sources = project.environment.name, project.environment.sources
+    memory = known.load(project.repository.common_dir)
+    return any(memory.source(env, name) or _is_here(project, name) for name in sources) or memory.head(env) is not None
 
 
 def with_fresh_way_back(project: Project, decision: Decision) -> Decision:
@@ -125,49 +104,20 @@ def with_fresh_way_back(project: Project, decision: Decision) -> Decision:
 
 def fresh_way_back(project: Project, source: Source) -> tuple[BackupRecord | None, tuple[Reason, ...]]:
     """Given a source, return its fresh backup and (), or None and every reason why there is none right now."""
-    records = ledger.records(ledger.read(project.store), project.store)
-    situation = _situation(project, source, Findings((), {}), records)
+    try:
+        records = _records(project, [source.name])
+    except (LedgerError, StoreError) as error:
+        return None, (Reason(error.code, source.name, error.message, error.fix),)
+    situation = _situation(project, source, Findings((), {}, {}), records)
     if not situation.exists or situation.problem:
         return None, tuple(policy.absent_or_broken(situation))
     record, unmet = policy.why_not_fresh(situation, project.environment.policy, utc_now(), project.began)
     return (None if unmet else record), unmet
 
 
-def waived_in(project: Project, *diffs: Diff) -> frozenset[str]:
-    """Given diffs, return the digests of changes that valid waivers at their heads answer for."""
-    held = git.read_folders(project.repository, evidence.FOLDER, (diff.head for diff in diffs if diff.head))
-    documents = dict.fromkeys(one for files in held.values() for one in files.values())
-    if any(diff.head is None for diff in diffs):
-        documents |= dict.fromkeys(git.read_folder(project.repository, evidence.FOLDER, None))
-    return evidence.waived(documents, project.environment.name, utc_now())
-
-
-def _detect_file(project: Project, file: FileChange, before: bytes | None, after: bytes | None) -> list[Change]:
-    watch = project.config.watch
-    kind = _kind_of(project, file, file.path)
-    if file.opaque:
-        return unread(kind, file.path, before, after) if kind and before != after else []
-    if not file.previous_path or file.previous_path == file.path:
-        return detect(kind, file.path, before, after) if kind else []
-    previous_kind = watch.kind_of(file.previous_path)
-    if kind and kind is previous_kind:
-        return detect(kind, file.path, before, after, previous_path=file.previous_path)
-    gone = detect(previous_kind, file.previous_path, before, None) if previous_kind else []
-    return gone + (detect(kind, file.path, None, after) if kind else [])
-
-
-def _kind_of(project: Project, file: FileChange, path: str) -> Kind | None:
-    watch = project.config.watch
-    kind = watch.kind_of(path)
-    return watch.kind_below(path, named=file.opaque == git.SYMLINK) if file.opaque and not kind else kind
-
-
-def _guarding(project: Project, path: str) -> tuple[str, ...]:
-    sources = project.environment.sources.values()
-    return tuple(source.name for source in sources if source.gate and source.guards_path(path))
-
-
-def _situation(project: Project, source: Source, findings: Findings, records: tuple[BackupRecord, ...]) -> Situation:
+def _situation(
+    project: Project, source: Source, findings: Findings, records: tuple[BackupRecord, ...] | None
+) -> Situation:
     environment = project.environment
     memory = known.load(project.repository.common_dir).source(environment.name, source.name)
     situation = Situation(
@@ -183,9 +133,12 @@ def _situation(project: Project, source: Source, findings: Findings, records: tu
         applied={},
         before={},
     )
+    if source.kind != "sqlite":
+        said = f"it is of kind {source.kind}, and this version looks at SQLite databases only"
+        return replace(situation, unseen=said)
     try:
         path = project.source_path(source)
-        mine = records_of(project, source, records)
+        mine = records_of(project, source, records or ())
         situation = replace(situation, path=path, records=mine, seen=situation.seen or bool(mine))
         if not path.exists() and not path.is_symlink():
             return replace(situation, problem=moved(source, path, memory))
@@ -233,6 +186,48 @@ def _look(project: Project, path: Path, findings: Findings, records: tuple[Backu
     return {"unchanged": unchanged, "applied": applied, "before": before, "strange_heads": strange}
 
 
+def applied_edits(project: Project, findings: Findings) -> tuple[Change, ...]:
+    """Given findings, return one more change for each edited revision that a database which can be seen has applied."""
+    if not findings.edited:
+        return ()
+    graph = {**revision_graph(project), **findings.revisions}
+    standing = {name: _applied_in(project, name, graph) for name in project.environment.sources}
+    found = []
+    for revision, change in findings.edited.items():
+        where = tuple(name for name in change.sources if revision in standing[name])
+        if where:
+            found.append(_applied_edit(change, revision, where))
+    return policy.with_rules(found, project.environment.policy.rules)
+
+
+def _applied_edit(change: Change, revision: str, where: tuple[str, ...]) -> Change:
+    rule = "alembic.applied_edited"
+    told = RULES[rule]
+    return replace(
+        change,
+        rule=rule,
+        operation="edit_applied_revision",
+        object=revision,
+        severity=told.severity,
+        reason=told.reason,
+        digest=hashlib.sha256(f"{rule}\n{change.digest}".encode()).hexdigest(),
+        revision=revision,
+        effects=(),
+        sources=where,
+    )
+
+
+def _applied_in(project: Project, name: str, graph: dict[str, Revision]) -> frozenset[str]:
+    """The revisions that a database has applied: none where that cannot be told, which is another reason's business."""
+    if not _is_here(project, name):
+        return frozenset()
+    try:
+        heads, _ = read_live_objects(project.source_path(project.environment.sources[name]))
+    except (apsw.Error, SourceError):
+        return frozenset()
+    return ancestors(graph, heads) or frozenset()
+
+
 def revision_graph(project: Project) -> dict[str, Revision]:
     """Return every Alembic revision in the watched folders of the work tree, by its id."""
     found: dict[str, Revision] = {}
@@ -243,7 +238,7 @@ def revision_graph(project: Project) -> dict[str, Revision]:
     return found
 
 
-def _mend(project: Project, findings: Findings, waived: frozenset[str], decision: Decision) -> Decision:
+def _mend(project: Project, findings: Findings, evidence: Evidence, decision: Decision) -> Decision:
     """Back up every source whose only trouble a backup mends, and judge again."""
     lacking = {reason.source for reason in decision.reasons if reason.blocking and reason.creatable}
     hopeless = {
@@ -258,7 +253,7 @@ def _mend(project: Project, findings: Findings, waived: frozenset[str], decision
             take_backup(project, project.environment.sources[name], BackupKind.BACKUP, "")
         except IcsGuardError as error:
             failures.append(Reason(error.code, name, error.message, error.fix))
-    again = judge(project, findings, waived)
+    again = judge(project, findings, evidence)
     return replace(again, allowed=again.allowed and not failures, reasons=(*failures, *again.reasons))
 
 

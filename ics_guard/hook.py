@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ics_guard import config, gate, git, ledger, stricter
+from ics_guard import config, git, ledger, stricter
 from ics_guard.backup import back_up
+from ics_guard.changes import find_changes
 from ics_guard.errors import IcsGuardError, UsageError
 from ics_guard.install import installed
 from ics_guard.model import Change, Decision, Severity
@@ -61,26 +62,26 @@ def incoming(project: Project, hook: str, arguments: list[str], stdin: bytes) ->
     if wish == "off" or (hook == "post-rewrite" and "post-checkout" in installed(repository).hooks):
         return None  # a rebase begins with a checkout, at which it was told
     diff = git.arrived(repository, hook, arguments, stdin)
-    found = gate.find_changes(project, diff).changes if diff else ()
-    changes = tuple(change for change in found if change.severity is not Severity.NOTICE)
-    if not changes or (hook == "post-merge" and _judged_just_now(project, changes)):
+    found = find_changes(project, diff).changes if diff else ()
+    came = tuple(change for change in found if change.severity is not Severity.NOTICE)
+    if not came or (hook == "post-merge" and _judged_just_now(project, came)):
         return None
-    names = sorted({name for change in changes for name in change.sources})
+    names = sorted({name for change in came for name in change.sources})
     here = [name for name in names if project.source_path(project.environment.sources[name]).exists()]
     if wish == "warn" or not here:
-        return Incoming(changes, "run `ics-guard backup` before you apply them" if here else "")
+        return Incoming(came, "run `ics-guard backup` before you apply them" if here else "")
     try:
         results = back_up(project, project.select(here))
     except IcsGuardError as error:
-        return Incoming(changes, f"no backup could be made: {error.message}\n  do: {error.fix}")
+        return Incoming(came, f"no backup could be made: {error.message}\n  do: {error.fix}")
     ways = ", ".join(result.record.backup.id for result in results)
     said = f"the way back to before them is {ways}"
     project.record(
         "incoming",
         ",".join(here),
-        {"via": hook, "changes": len(changes), "backups": [r.record.backup.id for r in results]},
+        {"via": hook, "changes": len(came), "backups": [r.record.backup.id for r in results]},
     )
-    return Incoming(changes, said)
+    return Incoming(came, said)
 
 
 def _judged_just_now(project: Project, changes: tuple[Change, ...]) -> bool:

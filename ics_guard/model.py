@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 
 SCHEMA_VERSION = 1
 """Version of every JSON document and ledger entry; fields may be added under one version, none renamed."""
@@ -37,6 +37,7 @@ class Kind(StrEnum):
     SQL = "sql"
     EMBEDDED = "embedded"
     MODEL = "model"
+    CONFIG = "config"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Change:
 
     `digest` is a hex SHA-256 of the normalised operation alone: not of path, line, comments or formatting.
     `revision` is the Alembic revision it belongs to. `sources` are the names of the sources that answer for it.
+    `undoes`: the digests that what is gone would have where it came in.
     """
 
     path: str
@@ -71,6 +73,7 @@ class Change:
     revision: str | None = None
     effects: tuple[Effect, ...] = ()
     sources: tuple[str, ...] = ()
+    undoes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,13 +198,42 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What the evidence in a commit says of the changes asked about, all by digest.
+
+    `waived`: who accepts that there is no way back, and why, in words. `attested`: by source, the way back that an
+    allowed signer vouches for, in words. `flaws`: why a file that seems meant for the change does not count.
+    """
+
+    waived: Mapping[str, str] = field(default_factory=dict)
+    attested: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    flaws: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Way:
+    """The way back of a change in one source. `standing` says how the backup stands to the change.
+
+    `fresh`: the change is not applied, and the backup shows the data as it is. `before`: it is applied, and the backup
+    is from before. `after`: it is applied and nothing from before exists; policy let that pass.
+    """
+
+    record: BackupRecord
+    standing: Literal["fresh", "before", "after"]
+
+
+@dataclass(frozen=True)
 class Decision:
-    """Allow or block, with reasons and the backups that the decision rests on."""
+    """Allow or block, with reasons and the backups that the decision rests on.
+
+    `ways` is by digest of a change, then by source, the backup that is its way back and in what way (see `Way`).
+    """
 
     allowed: bool
     reasons: tuple[Reason, ...]
     changes: tuple[Change, ...]
     backups: tuple[BackupRecord, ...] = ()
+    ways: Mapping[str, Mapping[str, Way]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -303,7 +335,8 @@ class Situation:
     `problem` is a Reason that makes the source unusable (unreadable, tracked by git, …). `unchanged` is the id of
     the backups whose fingerprint still matches. `applied` tells per change digest: True, False, or None when it
     cannot be told. `before` is per change digest the newest verified backup from before the change, if any.
-    `strange_heads` are Alembic revisions the database stands at that this work tree does not have.
+    `strange_heads` are Alembic revisions the database stands at that this work tree does not have. `unseen` says why
+    the source cannot be looked at from here at all, whatever is there.
     """
 
     source: str
@@ -319,3 +352,4 @@ class Situation:
     before: Mapping[str, BackupRecord]
     path: Path | None = None
     strange_heads: tuple[str, ...] = ()
+    unseen: str = ""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ics_guard.config import Policy
-from ics_guard.model import BackupKind, BackupRecord, Change, Decision, Reason, Severity, Situation
+from ics_guard.model import BackupKind, BackupRecord, Change, Decision, Evidence, Reason, Severity, Situation, Way
 from ics_guard.words import age_in_words, moment
 
 ABOUT_THE_PAST = frozenset({"applied-unprotected", "cannot-tell"})
 """Reasons that a backup made now does not mend, and does not suffer from: it is still worth having."""
 
+_ANSWERED_BY_EVIDENCE = frozenset({"never-seen", "evidence-needed"})
+_ATTEST = "where the data is: ics-guard attest, then commit what it writes"
+_LINKS = {"waived": ("", ""), "attested": ("rests on ", "rest on ")}
+_NO_EVIDENCE = Evidence()
 _CLOCK_SLACK = timedelta(minutes=5)
 
 
@@ -27,27 +32,32 @@ def decide(
     policy: Policy,
     now: datetime,
     began: datetime,
-    waived: Collection[str] = (),
+    evidence: Evidence = _NO_EVIDENCE,
 ) -> Decision:
     """Given changes, what is known of each source, and the policy, return the decision.
 
     `now` is the moment of judgement, `began` when the command began: an image taken after it needs no proof that
-    nothing was written since. `waived` holds digests of changes that a waiver in the commit answers for.
+    nothing was written since. `evidence` is what the commit itself brings: a waiver always counts, an attestation only
+    for a source that cannot be seen from here.
     """
     reasons: list[Reason] = []
-    used: dict[str, BackupRecord] = {}
+    ways: dict[str, dict[str, Way]] = defaultdict(dict)
     asking = [change for change in changes if change.severity in policy.require_backup]
     reasons += [_unguarded(change) for change in asking if not change.sources]
-    unwaived = [change for change in asking if change.digest not in waived]
-    if len(unwaived) < len(asking):
-        count = len(asking) - len(unwaived)
-        reasons.append(Reason("waived", "", f"{count} change(s) pass on a waiver in this commit", "", blocking=False))
+    unwaived = [change for change in asking if change.digest not in evidence.waived]
+    reasons += _said("waived", "", (evidence.waived[c.digest] for c in asking if c.digest in evidence.waived))
     for name, situation in situations.items():
         mine = [change for change in unwaived if name in change.sources]
-        if mine:
-            reasons += _judge(situation, mine, policy, now, began, used)
+        if mine and (situation.problem or not situation.exists):
+            reasons += _unseen(situation, mine, evidence)
+        elif mine:
+            reasons += _judge(situation, mine, policy, now, began, ways)
+    if any(reason.blocking for reason in reasons):  # what was meant to help and does not is worth knowing only then
+        flaws = (flaw for change in unwaived for flaw in evidence.flaws.get(change.digest, ()))
+        reasons += dict.fromkeys(flaws)
     allowed = not any(reason.blocking for reason in reasons)
-    return Decision(allowed, tuple(reasons), changes, tuple(used.values()))
+    used = {way.record.backup.id: way.record for found in ways.values() for way in found.values()}
+    return Decision(allowed, tuple(reasons), changes, tuple(used.values()), ways)
 
 
 def why_not_fresh(
@@ -77,15 +87,14 @@ def _judge(
     policy: Policy,
     now: datetime,
     began: datetime,
-    used: dict[str, BackupRecord],
+    ways: dict[str, dict[str, Way]],
 ) -> list[Reason]:
-    if situation.problem or not situation.exists:
-        return absent_or_broken(situation)
     applied = [change for change in changes if situation.applied.get(change.digest)]
     protected = [change for change in applied if change.digest in situation.before]
     reasons: list[Reason] = []
+    for change in protected:
+        ways[change.digest][situation.source] = Way(situation.before[change.digest], "before")
     for way in {situation.before[c.digest].backup.id: situation.before[c.digest] for c in protected}.values():
-        used[way.backup.id] = way
         age = age_in_words(now - way.backup.imaged_at)
         said = f"already applied to {situation.source}; the way back is {way.backup.id}, taken {age} ago, before it"
         fix = f"ics-guard restore {way.backup.id}"
@@ -99,7 +108,8 @@ def _judge(
     if len(protected) < len(changes):
         record, unmet = why_not_fresh(situation, policy, now, began)
         if record and not unmet:
-            used[record.backup.id] = record
+            for change in _without(changes, protected):
+                ways[change.digest][situation.source] = Way(record, "after" if change in applied else "fresh")
         reasons += unmet
     return reasons
 
@@ -111,6 +121,34 @@ def _unguarded(change: Change) -> Reason:
         f"{change.path} changes a schema, and no source answers for it",
         "add its path to `guards` of the source it belongs to, or to `exclude`, in ics-guard.toml",
     )
+
+
+def _unseen(situation: Situation, changes: list[Change], evidence: Evidence) -> list[Reason]:
+    """A source that is not here. Where its data never was, evidence from a place that has it will do."""
+    told = absent_or_broken(situation)
+    if not any(reason.code in _ANSWERED_BY_EVIDENCE for reason in told):
+        return told
+    attested = [evidence.attested.get(change.digest, {}).get(situation.source) for change in changes]
+    if None in attested:
+        lacking = [change for change, way in zip(changes, attested, strict=True) if way is None]
+        return [_with_count(reason, lacking) for reason in told]
+    return _said("attested", situation.source, (way for way in attested if way))
+
+
+def _with_count(reason: Reason, lacking: list[Change]) -> Reason:
+    first = lacking[0]
+    more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+    named = f"{first.operation} {first.object}".rstrip() + f" ({first.path}:{first.line}){more}"
+    return replace(reason, message=f"{reason.message}, and no evidence in this commit answers for {named}")
+
+
+def _said(code: str, source: str, words: Iterable[str]) -> list[Reason]:
+    """Nothing passes silently: one note for each thing that is relied on, with how many changes rely on it."""
+    one, many = _LINKS[code]
+    return [
+        Reason(code, source, f"1 change {one}{said}" if count == 1 else f"{count} changes {many}{said}", "", False)
+        for said, count in Counter(words).items()
+    ]
 
 
 def absent_or_broken(situation: Situation) -> list[Reason]:
@@ -127,20 +165,16 @@ def _absent(situation: Situation) -> Reason:
             f"{name} was at {situation.path} and is gone",
             f"ics-guard restore latest --source {name}",
         )
-    if situation.required:
-        return Reason(
-            "evidence-needed",
-            name,
-            f"{name} is required and cannot be seen from here",
-            "run the gate where its database and store can be reached",
-        )
+    if situation.required or situation.unseen:
+        why = f"{name} cannot be looked at from here"
+        return Reason("evidence-needed", name, f"{why}: {situation.unseen}" if situation.unseen else why, _ATTEST)
     if situation.declared_empty:
         return Reason("no-data", name, f"{name}: init recorded that there is no data here", "", blocking=False)
     return Reason(
         "never-seen",
         name,
         f"{name} has never been seen from this clone: there is no database at {situation.path}",
-        "ics-guard init   (it finds the data, or records that there is none here)",
+        f"ics-guard init   (it finds the data, or records that there is none here); in CI: {_ATTEST}",
     )
 
 

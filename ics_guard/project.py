@@ -28,14 +28,22 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Project:
-    """Everything a flow is given. `began` is when the command began: an image taken later is of now."""
+    """Everything a flow is given. `began` is when the command began: an image taken later is of now.
+
+    `named` is whether the environment was asked for by name; else it is the default of the configuration.
+    """
 
     repository: Repository
     config: Config
     environment: Environment
-    store: Store
+    named: bool
     progress: Progress = field(default_factory=Silence)
     began: datetime = field(default_factory=utc_now)
+
+    @cached_property
+    def store(self) -> Store:
+        """The store of the environment. Raise `StoreError` for one that this version cannot use."""
+        return open_store(self.environment, self.repository)
 
     @cached_property
     def operator(self) -> str:
@@ -144,8 +152,7 @@ def in_environment(repository: Repository, settings: Config, env: str, progress:
             f"there is no environment {name!r} in ics-guard.toml",
             f"use one of: {', '.join(settings.environments)}",
         )
-    environment = settings.environments[name]
-    return Project(repository, settings, environment, open_store(environment, repository), progress)
+    return Project(repository, settings, settings.environments[name], bool(env), progress)
 
 
 def open_store(environment: Environment, repository: Repository) -> Store:

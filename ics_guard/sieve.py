@@ -51,14 +51,14 @@ def pathspecs(patterns: tuple[str, ...]) -> list[str]:
 
 
 def compiled(
-    patterns: tuple[str, ...], inputs: tuple[str, ...], root: str, opaque: tuple[str, ...] = ()
+    patterns: tuple[str, ...], inputs: tuple[str, ...], root: str, paths: tuple[str, ...] = ()
 ) -> bytes | None:
     """Given patterns and the files that decided them, relative to `root`, return the sieve as it is kept in a file.
 
-    `opaque`: submodules in which something watched may be. None if a path cannot be written in it. An input that is
-    absent must stay absent. Raise OSError for one that cannot be read.
+    `paths` are asked for by name: submodules in which something watched may be, and the like. None if a path cannot
+    be written in it. An input that is absent must stay absent. Raise OSError for one that cannot be read.
     """
-    if not inputs or any("\n" in name for name in (*inputs, *opaque)):
+    if not inputs or any("\n" in name for name in (*inputs, *paths)):
         return None
     lines, contents, deciding = [_FIRST_LINE], [], (*inputs, SUBMODULES)
     for name in deciding:
@@ -70,7 +70,7 @@ def compiled(
             lines.append(f"absent {name}")
     if not contents:
         return None
-    lines += [f"watch :(top,literal){name}" for name in (*deciding, *opaque)]
+    lines += [f"watch :(top,literal){name}" for name in (*deciding, *paths)]
     lines += [f"watch {one}" for one in pathspecs(patterns)]
     return os.fsencode("\n".join(lines) + "\n\n") + b"".join(contents)
 

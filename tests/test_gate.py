@@ -447,3 +447,44 @@ def test_severities_and_what_needs_a_backup_follow_the_policy(tmp_path: Path) ->
     assert gate(project)[0] == 0
     (project / "ics-guard.toml").write_text(config + '[policy.rules]\n"alembic.add_column" = "destructive"\n')
     assert gate(project)[0] == 1
+
+
+CODE_CONFIG = """\
+version = 1
+[watch]
+embedded = ["src/*.rs"]
+[env.local.sources.db]
+path = "data/app.db"
+"""
+TABLES = ["CREATE TABLE a (id INTEGER)", "CREATE TABLE b (id INTEGER)", "DROP TABLE c"]
+
+
+def rust(*statements: str) -> str:
+    return "fn migrate(db: &Db) {\n" + "".join(f'    db.execute("{one}");\n' for one in statements) + "}\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "rules"),
+    [
+        ({"one.rs": TABLES[:1], "two.rs": TABLES[1:]}, []),
+        ({"two.rs": TABLES[:2], "three.rs": TABLES[2:]}, []),
+        ({"two.rs": TABLES[:2]}, ["sql.statement_removed"]),
+        ({"two.rs": ["CREATE TABLE d (id INTEGER)"]}, ["sql.create_table", "sql.file_deleted"]),
+        ({"one.rs": TABLES[:1], "two.rs": TABLES[1:2]}, ["sql.statement_removed"]),
+        ({"one.rs": TABLES, "two.rs": TABLES[:1]}, ["sql.create_table"]),
+    ],
+)
+def test_ddl_that_only_moved_between_files_of_code_is_no_change(
+    tmp_path: Path, after: dict[str, list[str]], rules: list[str]
+) -> None:
+    project = make_repository(tmp_path / "repo", config=CODE_CONFIG, rows=0)
+    (project / "src").mkdir()
+    (project / "src" / "one.rs").write_text(rust(*TABLES))
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "code")
+    (project / "src" / "one.rs").unlink()
+    for name, statements in after.items():
+        (project / "src" / name).write_text(rust(*statements))
+    git(project, "add", "-A")
+    found = json.loads(ics_guard(project, "check", "--json").stdout)["changes"]
+    assert sorted(change["rule"] for change in found) == rules

@@ -121,7 +121,7 @@ def test_the_first_commit(either: Checkout) -> None:
     either.git("add", "-A")
     repository = opened(either)
     (change,) = git.staged(repository).files
-    assert summary([change]) == {("A", "new.sql", None)}
+    assert summary((change,)) == {("A", "new.sql", None)}
     assert change.before is None
     assert change.after == either.git("rev-parse", ":new.sql")
     assert repository.empty_tree == either.git("hash-object", "-t", "tree", "/dev/null")
@@ -380,18 +380,21 @@ def test_blobs_come_back_byte_for_byte(either: Checkout) -> None:
 
 
 def test_a_folder_is_read_from_the_index_or_a_commit(checkout: Checkout) -> None:
-    checkout.write(".ics-guard/evidence/a.json", "a")
-    checkout.write(".ics-guard/evidence/b.json", "b")
+    a, b = (".ics-guard/evidence/a.json", ".ics-guard/evidence/b.json")
+    checkout.write(a, "a")
+    checkout.write(b, "b")
     first = checkout.commit("other", "c")
-    checkout.write(".ics-guard/evidence/b.json", "edited")
+    checkout.write(b, "edited")
     (checkout.root / ".ics-guard/evidence/link.json").symlink_to("a.json")
     checkout.git("add", "-A")
     checkout.write(".ics-guard/evidence/untracked.json", "d")
     checkout.git("checkout", "-q", "--", ".")
     repository = opened(checkout)
-    assert git.read_folder(repository, ".ics-guard/evidence", None) == [b"a", b"edited"]
-    assert git.read_folder(repository, ".ics-guard/evidence", first) == [b"a", b"b"]
-    assert git.read_folder(repository, "nothing/here", first) == []
+    assert git.read_folder(repository, ".ics-guard/evidence", [None, first]) == {
+        None: {a: b"a", b: b"edited"},
+        first: {a: b"a", b: b"b"},
+    }
+    assert git.read_folder(repository, "nothing/here", [first]) == {first: {}}
 
 
 def test_a_folder_at_many_commits_is_read_at_once(either: Checkout) -> None:

@@ -19,8 +19,10 @@ from ics_guard.model import (
     Change,
     Decision,
     Effect,
+    Evidence,
     Facts,
     Kind,
+    Reason,
     Severity,
     Situation,
     StoredFile,
@@ -59,8 +61,13 @@ def situation(*records: BackupRecord, unchanged: bool = True, **more: object) ->
     return replace(made, **more)  # type: ignore[arg-type]
 
 
-def judge(changes: list[Change], where: Situation, policy: Policy | None = None) -> Decision:
-    return decide(tuple(changes), {"db": where}, policy or Policy(), NOW, BEGAN)
+NO_EVIDENCE = Evidence()
+
+
+def judge(
+    changes: list[Change], where: Situation, policy: Policy | None = None, evidence: Evidence = NO_EVIDENCE
+) -> Decision:
+    return decide(tuple(changes), {"db": where}, policy or Policy(), NOW, BEGAN, evidence)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +132,65 @@ def test_applied_with_a_way_back_passes_however_old_it_is() -> None:
     assert [r.backup.id for r in decision.backups] == ["old"]
 
 
+AWAY = situation(exists=False, seen=False)
+FLAW = Reason("evidence-expired", "", "it is old", "make another")
+
+
+@pytest.mark.parametrize(
+    ("where", "evidence", "codes"),
+    [
+        (AWAY, Evidence(attested={"d": {"db": "b by Ada"}}), ["attested"]),
+        (AWAY, Evidence(attested={"d": {"other": "b by Ada"}}), ["never-seen"]),
+        (AWAY, Evidence(attested={"e": {"db": "b by Ada"}}), ["never-seen"]),
+        (AWAY, Evidence(flaws={"d": (FLAW,)}), ["never-seen", "evidence-expired"]),
+        (AWAY, Evidence(attested={"d": {"db": "b"}}, flaws={"d": (FLAW,)}), ["attested"]),
+        (AWAY, Evidence(waived={"d": "waived by Ada: old"}), ["waived"]),
+        (replace(AWAY, required=True, declared_empty=True), Evidence(attested={"d": {"db": "b"}}), ["attested"]),
+        (replace(AWAY, unseen="it is far away"), Evidence(attested={"d": {"db": "b"}}), ["attested"]),
+        (replace(AWAY, unseen="it is far away"), Evidence(), ["evidence-needed"]),
+        (situation(exists=False), Evidence(attested={"d": {"db": "b"}}), ["source-lost"]),
+        (situation(), Evidence(attested={"d": {"db": "b"}}), ["no-backup"]),
+        (situation(), Evidence(waived={"d": "waived by Ada: old"}), ["waived"]),
+    ],
+)
+def test_evidence_answers_only_for_what_cannot_be_seen(where: Situation, evidence: Evidence, codes: list[str]) -> None:
+    decision = judge([change()], where, evidence=evidence)
+    assert [reason.code for reason in decision.reasons] == codes
+    assert decision.allowed == (codes in (["attested"], ["waived"]))
+
+
+def test_each_change_needs_evidence_of_its_own_and_the_first_that_lacks_it_is_named() -> None:
+    changes = [change(digest="d"), change(digest="e", object="u", line=7)]
+    decision = judge(changes, AWAY, evidence=Evidence(attested={"d": {"db": "b"}}))
+    assert not decision.allowed
+    assert "x u (m.sql:7)" in decision.reasons[0].message
+    decision = judge(changes, AWAY, evidence=Evidence(attested={"d": {"db": "b"}}, waived={"e": "waived by Ada: old"}))
+    assert decision.allowed
+    assert [(reason.code, reason.message) for reason in decision.reasons] == [
+        ("waived", "1 change waived by Ada: old"),
+        ("attested", "1 change rests on b"),
+    ]
+
+
+def test_the_way_back_of_each_change_is_kept_with_how_it_stands_to_it() -> None:
+    old, new = record(24 * 3, name="old"), record(name="new")
+    where = situation(new, old, applied={"d": True, "e": True}, before={"d": old})
+    decision = judge([change(digest=digest) for digest in "def"], where)
+    assert {digest: ways["db"].standing for digest, ways in decision.ways.items()} == {
+        "d": "before",
+        "e": "after",
+        "f": "fresh",
+    }
+    assert decision.ways["d"]["db"].record is old
+
+
 severities = st.sampled_from(Severity)
+evidences = st.builds(
+    Evidence,
+    st.dictionaries(st.sampled_from("de"), st.just("waived by Ada: old")),
+    st.dictionaries(st.sampled_from("de"), st.dictionaries(st.sampled_from(["db", "other"]), st.just("b"))),
+    st.dictionaries(st.sampled_from("de"), st.just((FLAW,))),
+)
 situations = st.builds(
     lambda records, unchanged, exists, seen, empty, required, applied: situation(
         *records,
@@ -151,11 +216,19 @@ situations = st.builds(
 )
 
 
-@given(severities, severities, situations)
-def test_a_worse_severity_never_loosens_the_verdict(one: Severity, other: Severity, where: Situation) -> None:
+@given(severities, severities, situations, evidences)
+def test_a_worse_severity_never_loosens_the_verdict(
+    one: Severity, other: Severity, where: Situation, evidence: Evidence
+) -> None:
     worse, milder = sorted((one, other), key=lambda severity: severity.rank)
-    if judge([change(worse)], where).allowed:
-        assert judge([change(milder)], where).allowed
+    if judge([change(worse)], where, evidence=evidence).allowed:
+        assert judge([change(milder)], where, evidence=evidence).allowed
+
+
+@given(severities, situations, evidences)
+def test_flaws_and_other_evidence_never_open_the_gate(severity: Severity, where: Situation, evidence: Evidence) -> None:
+    about_others = replace(evidence, waived={}, attested={"e": evidence.attested.get("e", {})})
+    assert judge([change(severity)], where, evidence=about_others).allowed == judge([change(severity)], where).allowed
 
 
 @given(severities.filter(lambda s: s is not Severity.NOTICE), situations)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ics_guard.cli import gating, protection, records, recovery, setup
+from ics_guard.cli import gating, protection, records, recovery, setup, vouching
 from ics_guard.cli.app import app
 
-__all__ = ["gating", "protection", "records", "recovery", "run", "setup"]
+__all__ = ["gating", "protection", "records", "recovery", "run", "setup", "vouching"]
 
 
 def run(arguments: list[str]) -> int:

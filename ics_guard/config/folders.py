@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import configparser
 import os
+import posixpath
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ics_guard.config.files import Files
 from ics_guard.errors import ConfigError
 
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
@@ -29,35 +32,42 @@ class _Setup:
     import_roots: tuple[str, ...]
 
 
-def alembic_folders(root: Path, entry: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def alembic_folders(files: Files, entry: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Given an ini file or a pyproject.toml, return the folders of revisions it names, and the files that said so.
 
-    All are relative to `root`, as `entry` is. Raise `ConfigError` if the file says nothing, or names a folder that is
+    All are relative to the root, as `entry` is. Raise `ConfigError` if the file says nothing, or names a folder that is
     not there or not in the repository.
     """
-    file = root / entry
-    if not file.is_file():
-        raise _unresolved(entry, "there is no such file")
     inputs = [entry]
     try:
-        setups = _read_toml(file) if file.suffix == ".toml" else _read_ini(file)
-        beside = file.parent / "pyproject.toml"
-        if not setups and beside != file and beside.is_file():  # `alembic init -t pyproject` splits its configuration
-            setups = _read_toml(beside)
-            inputs.append(_relative(root, beside, entry))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, configparser.Error) as error:
+        setups = _read(files, entry)
+        beside = _joined(posixpath.dirname(entry), "pyproject.toml")
+        if not setups and beside and beside != entry:  # `alembic init -t pyproject` splits its configuration
+            with suppress(FileNotFoundError):
+                setups = _read(files, beside)
+                inputs.append(beside)
+    except FileNotFoundError as error:
+        raise _unresolved(entry, "there is no such file") from error
+    except (ValueError, KeyError, TypeError, AttributeError, configparser.Error) as error:
         raise _unresolved(entry, f"it cannot be read: {' '.join(str(error).split())}") from error
     if not setups:
         raise _unresolved(entry, "it holds no script_location")
-    folders = (
-        _relative(root, folder, entry) for setup in setups for folder in _folders(root, file.parent, entry, setup)
-    )
+    folders = [folder for setup in setups for folder in _folders(files, entry, setup)]
     return tuple(dict.fromkeys(folders)), tuple(inputs)
 
 
-def _read_ini(file: Path) -> list[_Setup]:
-    parser = configparser.ConfigParser({"here": file.parent.absolute().as_posix().replace("%", "%%")})
-    parser.read_string(file.read_text("utf-8-sig"))
+def _read(files: Files, name: str) -> list[_Setup]:
+    content = files.read(name)
+    if content is None:
+        raise FileNotFoundError(name)
+    here = (files.root / posixpath.dirname(name)).absolute().as_posix()
+    text = content.decode("utf-8-sig")
+    return _read_toml(text, here) if name.endswith(".toml") else _read_ini(text, here)
+
+
+def _read_ini(text: str, here: str) -> list[_Setup]:
+    parser = configparser.ConfigParser({"here": here.replace("%", "%%")})
+    parser.read_string(text)
     # `alembic -n NAME` takes another section than [alembic], so all that could be meant are
     sections = [parser[name] for name in parser.sections() if parser.has_option(name, "script_location")]
     return [
@@ -76,50 +86,57 @@ def _split(section: configparser.SectionProxy, locations: str) -> Iterator[str]:
     return (part.strip() for part in parts if part.strip())
 
 
-def _read_toml(file: Path) -> list[_Setup]:
-    table: Any = tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("alembic", {})
+def _read_toml(text: str, here: str) -> list[_Setup]:
+    table: Any = tomllib.loads(text).get("tool", {}).get("alembic", {})
     if "script_location" not in table:
         return []
-    here = {"here": file.parent.absolute().as_posix()}
-    locations = tuple(location % here for location in table.get("version_locations", ()))
-    return [
-        _Setup(table["script_location"] % here, locations, tuple(p % here for p in table.get("prepend_sys_path", ())))
-    ]
+    filled = {"here": here}
+    locations = tuple(location % filled for location in table.get("version_locations", ()))
+    roots = tuple(place % filled for place in table.get("prepend_sys_path", ()))
+    return [_Setup(table["script_location"] % filled, locations, roots)]
 
 
-def _folders(root: Path, beside: Path, entry: str, setup: _Setup) -> Iterator[Path]:
+def _folders(files: Files, entry: str, setup: _Setup) -> Iterator[str]:
     # A relative path is meant from where alembic is started: mostly the root, or where its configuration is
-    bases = [beside, root]
-    packages = [*(base / place for base in bases for place in setup.import_roots), *bases, root / "src", beside / "src"]
+    bases = list(dict.fromkeys((posixpath.dirname(entry) or ".", ".")))
+    roots = [_joined(base, place, files.root) for base in bases for place in setup.import_roots]
+    packages = [*filter(None, roots), *bases, "src", _joined(bases[0], "src") or "src"]
     for location in setup.version_locations:
-        found = next(_candidates(location, bases, packages), None)
+        found = next(_candidates(files, entry, location, bases, packages), None)
         if found is None:
             raise _unresolved(entry, f"it names {location!r}, and there is no such folder in the repository")
         yield found
     if setup.version_locations:
         return
-    for script in _candidates(setup.script_location, bases, packages):
-        if (script / "env.py").is_file() or (script / "versions").is_dir():
-            yield script / "versions"
+    for script in _candidates(files, entry, setup.script_location, bases, packages):
+        versions = _joined(script, "versions") or script
+        if files.has_folder(versions) or files.read(_joined(script, "env.py") or script) is not None:
+            yield versions
             return
     said = f"its script_location is {setup.script_location!r}, and there is no such folder in the repository"
     raise _unresolved(entry, said)
 
 
-def _candidates(location: str, bases: list[Path], packages: list[Path]) -> Iterator[Path]:
-    if ":" in location and not Path(location).is_absolute():
+def _candidates(files: Files, entry: str, location: str, bases: list[str], packages: list[str]) -> Iterator[str]:
+    """The folders that a location may mean. Raise `ConfigError` for one outside of the repository."""
+    if ":" in location and not posixpath.isabs(location):
         package, *inside = location.split(":")
-        paths = [base.joinpath(*package.split("."), *inside) for base in packages]
-    else:
-        paths = [base / location for base in bases]
-    return (path for path in paths if path.is_dir())
+        bases, location = packages, posixpath.join(*package.split("."), *inside)
+    for base in bases:
+        path = _joined(base, location, files.root)
+        if path is None:
+            if (files.root / base / location).is_dir():
+                raise _unresolved(entry, f"it names {location}, which is outside of the repository")
+        elif files.has_folder(path):
+            yield path
 
 
-def _relative(root: Path, path: Path, entry: str) -> str:
-    try:
-        return path.resolve().relative_to(root.resolve()).as_posix()
-    except ValueError as error:
-        raise _unresolved(entry, f"it names {path}, which is outside of the repository") from error
+def _joined(base: str, location: str, root: Path | None = None) -> str | None:
+    """A location as seen from a folder, relative to the root of the repository; None if that is outside of it."""
+    path = posixpath.normpath(posixpath.join(base, location))
+    if posixpath.isabs(path) and root is not None:
+        path = posixpath.relpath(path, root.absolute().as_posix())
+    return None if path == ".." or path.startswith(("../", "/")) else path
 
 
 def _unresolved(entry: str, why: str) -> ConfigError:

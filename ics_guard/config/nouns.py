@@ -132,6 +132,7 @@ class Policy:
     rehearse_budget: timedelta = timedelta(seconds=30)
     rules: Mapping[str, Severity] = field(default_factory=dict)
     current: bool | None = None
+    waivers: Literal["accept", "signed", "refuse"] = "accept"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ics_guard.config import table as toml
+from ics_guard.config.files import Files, OnDisk
 from ics_guard.config.folders import alembic_folders
 from ics_guard.config.nouns import Config, Environment, Policy, Rehearse, Retention, Smoke, Source, Watch
 from ics_guard.config.patterns import trouble_with
@@ -29,21 +30,24 @@ _REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 _SECRET = re.compile(r"//.*:.*@|(?:pass|pwd)\w*\s*=", re.IGNORECASE)
 
 
-def load(root: Path, text: str | None = None) -> Config:
+def load(root: Path, text: str | None = None, *, files: Files | None = None) -> Config:
     """Given the root of a work tree, return its configuration, ics-guard.local.toml applied.
 
-    `text` is the configuration of another commit: the folders it names need not exist in this work tree. Raise
-    `ConfigError` if there is none, or for anything in it that cannot be meant.
+    `files` is the tree to read it from, if not this work tree, and `text` what to read instead of what stands in
+    ics-guard.toml. Then folders that it names need not exist. Raise `ConfigError` if there is none, or for anything
+    in it that cannot be meant.
     """
-    top = toml.read(NAME, _read(root / NAME) if text is None else text)
-    top = replace(top, values=_with_local_places(top.values, root, strict=text is None))
+    strict = text is None and files is None
+    tree = files or OnDisk(root)
+    top = toml.read(NAME, _text(tree, NAME) if text is None else text)
+    top = replace(top, values=_with_local_places(top.values, root, strict=strict))
     version = top.number("version", 0)
     if version != VERSION:
         found = f"`version` is {version}" if version else "`version` is missing"
         raise top.trouble("version", f"{found}; this ics-guard reads version {VERSION}", f"write version = {VERSION}")
     top.known |= {"default_env", "watch", "policy", "env", "rehearse"}
     top.finish()  # before what is missing: a misspelt table is the likelier cause
-    watch, inputs = _watch(top.table("watch"), root, must_exist=text is None)
+    watch, inputs = _watch(top.table("watch"), tree, must_exist=strict)
     policy = _policy(top.table("policy"), Policy())
     environments = {name: _environment(name, one, policy) for name, one in _named(top, "env").items()}
     if not environments:
@@ -57,15 +61,14 @@ def load(root: Path, text: str | None = None) -> Config:
     return Config(root, version, default_env, watch, environments, rehearse, (NAME, *inputs))
 
 
-def _read(file: Path) -> str:
+def _text(files: Files, name: str) -> str:
+    content = files.read(name)
+    if content is None:
+        raise ConfigError("config-missing", f"there is no {name} in {files.root}", "ics-guard init")
     try:
-        return file.read_text("utf-8-sig")
-    except FileNotFoundError as error:
-        raise ConfigError("config-missing", f"there is no {file.name} in {file.parent}", "ics-guard init") from error
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError("config-syntax", f"{file} is not UTF-8: {error}", "save the file as UTF-8") from error
-    except OSError as error:
-        raise ConfigError("config-unreadable", f"{file} cannot be read: {error.strerror}", f"ls -l {file}") from error
+        raise ConfigError("config-syntax", f"{name} is not UTF-8: {error}", "save the file as UTF-8") from error
 
 
 def _with_local_places(values: Mapping[str, Any], root: Path, *, strict: bool) -> Mapping[str, Any]:
@@ -73,7 +76,7 @@ def _with_local_places(values: Mapping[str, Any], root: Path, *, strict: bool) -
     if not (root / LOCAL_NAME).exists():
         return values
     merged = copy.deepcopy(dict(values))
-    local = toml.read(LOCAL_NAME, _read(root / LOCAL_NAME))
+    local = toml.read(LOCAL_NAME, _text(OnDisk(root), LOCAL_NAME))
     for env, table in local.tables("env").items():
         places = {key: _place(table, key) for key in ("store", "mirror") if table.has(key)}
         _override(merged, (env,), places, table, strict=strict)
@@ -98,7 +101,7 @@ def _override(merged: Any, path: tuple[str, ...], places: Mapping[str, Any], tab
         )
 
 
-def _watch(table: Table, root: Path, *, must_exist: bool) -> tuple[Watch, tuple[str, ...]]:
+def _watch(table: Table, files: Files, *, must_exist: bool) -> tuple[Watch, tuple[str, ...]]:
     patterns = {key: _patterns(table, key) for key in ("django", "sql", "embedded", "models", "exclude")}
     folders: list[str] = []
     inputs: list[str] = []
@@ -110,16 +113,16 @@ def _watch(table: Table, root: Path, *, must_exist: bool) -> tuple[Watch, tuple[
             raise table.trouble("alembic", said, 'write alembic = ["alembic.ini"] or alembic = ["path/to/versions"]')
         if path.endswith((".ini", ".cfg", ".toml")):
             try:
-                found, said_so = alembic_folders(root, path)
+                found, said_so = alembic_folders(files, path)
             except ConfigError as error:
                 raise table.trouble("alembic", error.message, error.fix, error.code) from error
             folders += found
             inputs += said_so
-        elif must_exist and not (root / path).is_dir():
+        elif must_exist and not files.has_folder(path):
             said = f"`alembic` names {entry!r}, and there is no such folder"
             raise table.trouble("alembic", said, "write the folder that holds the revisions, or take the entry out")
         else:
-            folders.append(f"{path}/versions" if (root / path / "versions").is_dir() else path)
+            folders.append(f"{path}/versions" if files.has_folder(f"{path}/versions") else path)
     table.finish()
     watch = Watch(alembic=entries, alembic_folders=tuple(dict.fromkeys(folders)), **patterns)
     return watch, tuple(dict.fromkeys(inputs))
@@ -227,6 +230,7 @@ def _policy(table: Table, base: Policy) -> Policy:
         rehearse_budget=_duration(table, "rehearse_budget", base.rehearse_budget),
         rules={**base.rules, **{rule: Severity(rules.choice(rule, "", tuple(Severity))) for rule in rules.values}},
         current=base.current if (current := table.optional_flag("current")) is None else current,
+        waivers=cast(Any, table.choice("waivers", base.waivers, ("accept", "signed", "refuse"))),
     )
     retention.finish()
     table.finish()

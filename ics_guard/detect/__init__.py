@@ -51,3 +51,5 @@ def _operations(kind: Kind, path: str, before: bytes | None, after: bytes | None
             return detect_embedded(path, before, after), None
         case Kind.MODEL:
             return detect_models(before, after), None
+        case Kind.CONFIG:
+            return [], None

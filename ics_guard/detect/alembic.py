@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ics_guard.detect.alembic_identity import NAMES, plain_identity, strings
 from ics_guard.detect.python_tree import Module, parse
 
 
@@ -16,21 +17,31 @@ class Revision:
     revision: str
     down_revisions: tuple[str, ...]
     depends_on: tuple[str, ...]
+    branch_labels: tuple[str, ...] = ()
 
 
 def read_revision(content: bytes) -> Revision | None:
-    """Given the bytes of a file, return the revision it is; None if it is none, or its identity is not literal."""
+    """Given the bytes of a file, return the revision it is; None if it is none, or its identity is not literal.
+
+    A file whose operations cannot be parsed is the revision that its first lines say it is.
+    """
+    plain = plain_identity(content)
+    if plain is not None:
+        return _revision(plain)
     module = parse(content)
     return revision_of(module) if module else None
 
 
 def revision_of(module: Module) -> Revision | None:
     """Given a parsed file, return the revision it is; None if it is none, or its identity is not literal."""
-    revision = _strings(module, "revision")
-    down, depends = _strings(module, "down_revision"), _strings(module, "depends_on")
+    return _revision({name: _strings(module, name) for name in NAMES})
+
+
+def _revision(identity: Mapping[str, tuple[str, ...] | None]) -> Revision | None:
+    revision, down, depends, labels = (identity.get(name, ()) for name in NAMES)
     if not revision or len(revision) != 1 or down is None or depends is None:
         return None
-    return Revision(revision[0], down, depends)
+    return Revision(revision[0], down, depends, labels or ())
 
 
 def _strings(module: Module, name: str) -> tuple[str, ...] | None:
@@ -42,11 +53,9 @@ def _strings(module: Module, name: str) -> tuple[str, ...] | None:
     if node is None:
         return ()
     try:
-        value = ast.literal_eval(node)
+        return strings(ast.literal_eval(node))
     except (ValueError, TypeError, SyntaxError, MemoryError):
         return None
-    values = tuple(value) if isinstance(value, tuple | list | set | frozenset) else () if value is None else (value,)
-    return tuple(sorted(values)) if all(isinstance(item, str) and item for item in values) else None
 
 
 def ancestors(revisions: Mapping[str, Revision], heads: Iterable[str]) -> frozenset[str] | None:

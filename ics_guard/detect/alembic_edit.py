@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+from dataclasses import replace
 
-from ics_guard.detect.alembic import Revision, revision_of
-from ics_guard.detect.alembic_operations import DIRECTIVES
+from ics_guard.detect.alembic import revision_of
+from ics_guard.detect.alembic_downgrade import downgrade_findings
+from ics_guard.detect.alembic_operations import DIRECTIVES, INERT
 from ics_guard.detect.alembic_sql import EXECUTES
 from ics_guard.detect.alembic_walk import Walk
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
-from ics_guard.detect.python_meaning import meaning
+from ics_guard.detect.python_meaning import loose_statements, meaning, reached_meaning
 from ics_guard.detect.python_tree import Function, Module, dotted, parse, reachable
-from ics_guard.detect.sqlalchemy_reading import Scope
+from ics_guard.model import Severity
 
+_OP = "alembic.op."
 _IDENTITY = ("revision", "down_revision", "depends_on")
 
 
@@ -55,17 +58,49 @@ def _deleted(old: Module) -> Operation:
 
 def fresh(module: Module) -> tuple[list[Operation], str | None]:
     """Given a revision that is new, return its operations, or the one that says that the head moves, and its name."""
-    found = settle(upgrade_operations(module))
+    found = _pinned(_settled(upgrade_operations(module)), module)
     revision = revision_of(module)
     if revision is None:
         found.append(_simple(module, "alembic.graph", "graph", "identity that is not literal"))
-    return found or [_simple(module, "alembic.revision", "revision", f"revision after {_place(revision)}")], _name(
-        module
-    )
+    parents = revision.down_revisions if revision else ()
+    if len(parents) > 1:
+        found.append(_simple(module, "alembic.merge", "merge", f"merge of {', '.join(parents)}", name="down_revision"))
+    found = found or [_simple(module, "alembic.revision", "revision", f"revision after {', '.join(parents)}")]
+    return [*found, *_downgrades(module)], _name(module)
 
 
-def _place(revision: Revision | None) -> str:
-    return ", ".join(revision.down_revisions) if revision else ""
+def _settled(operations: list[Operation]) -> list[Operation]:
+    """Operations judged together; NOT NULL loses nothing where the column is new too, or is filled just before."""
+    result, new_columns, filled = list[Operation](), set[str](), ""
+    for operation in settle(operations):
+        column = operation.object.rpartition(".")[2]
+        known = operation.object in new_columns or re.search(rf"\b{re.escape(column)} = ", filled)
+        if operation.rule == "alembic.set_not_null" and known:
+            result.append(replace(operation, rule="alembic.set_not_null_filled"))
+        else:
+            result.append(operation)
+        if operation.operation == "add_column":
+            new_columns.add(operation.object)
+        if operation.canonical.startswith("update "):
+            filled += f"\n{operation.canonical}"
+    return result
+
+
+def _downgrades(module: Module) -> list[Operation]:
+    """What is to be said of the ways back down."""
+    result = []
+    for name in _entries(module, "upgrade") or ["upgrade"]:
+        suffix = name.removeprefix("upgrade")
+        up, down = (_walked(module, direction + suffix) for direction in ("upgrade", "downgrade"))
+        result += downgrade_findings(module, suffix, up, down)
+    return result
+
+
+def _walked(module: Module, name: str) -> list[Operation]:
+    walk = Walk(module)
+    if name in module.functions:
+        walk.entry(name)
+    return walk.operations
 
 
 def _entries(module: Module, direction: str) -> list[str]:
@@ -78,7 +113,7 @@ def _walk(module: Module, direction: str) -> Walk:
         _entries(module, direction), key=lambda name: (name != direction, module.functions[name].lineno)
     ):
         if name not in walk.visited:
-            walk.function(name, Scope(module))
+            walk.entry(name)
     return walk
 
 
@@ -89,24 +124,47 @@ def upgrade_operations(module: Module) -> list[Operation]:
     if "upgrade" not in module.functions and not _entries(module, "upgrade"):
         found.append(_simple(module, "alembic.foreign_code", "upgrade", "upgrade is not defined here", name="upgrade"))
     followed = walk.seen | _walk(module, "downgrade").seen
-    for call in _calls(module):
-        if id(call) not in followed:
-            called = ast.unparse(call.func)
-            text = f"unfollowed {meaning([call], module)}"
-            found.append(Operation("alembic.foreign_code", "call", called, text, call.lineno, call.col_offset + 1))
+    for node in (*_calls(module), *_handed_over(module)):
+        if id(node) not in followed:
+            called = ast.unparse(node.func if isinstance(node, ast.Call) else node)
+            text = f"unfollowed {meaning([node], module)}"
+            found.append(Operation("alembic.foreign_code", "call", called, text, node.lineno, node.col_offset + 1))
     return found
+
+
+def _handed_over(module: Module) -> list[ast.expr]:
+    """Where `op`, or a directive of it, is not called but given to something else, which may call it."""
+    inside = {id(node.func) for node in ast.walk(module.tree) if isinstance(node, ast.Call)}
+    inside |= {id(node.value) for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
+    dead = _all_dead(module)
+    return [
+        node
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Name | ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and id(node) not in inside | dead
+        if f"{dotted(node, module)}." == _OP or _is_directive(dotted(node, module))
+    ]
+
+
+def _is_directive(name: str) -> bool:
+    return name.startswith(_OP) and name.removeprefix(_OP) not in INERT
 
 
 def _calls(module: Module) -> list[ast.Call]:
     """Every call of the module that looks like a directive or an execution, in whatever function it stands."""
     result = []
-    dead = {id(inner) for function in module.functions.values() for node in _dead(function) for inner in ast.walk(node)}
+    dead = _all_dead(module)
     for node in ast.walk(module.tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and id(node) not in dead:
             directive = node.func.attr in DIRECTIVES or node.func.attr in ("execute", "batch_alter_table")
             if directive or (dotted(node.func, module).startswith("alembic.op.") and node.func.attr in EXECUTES):
                 result.append(node)
     return result
+
+
+def _all_dead(module: Module) -> set[int]:
+    return {id(inner) for function in module.functions.values() for node in _dead(function) for inner in ast.walk(node)}
 
 
 def _dead(function: Function) -> list[ast.stmt]:
@@ -125,7 +183,7 @@ def _edited(old: Module, new: Module) -> list[Operation]:
     if _identity(old) != _identity(new):
         result.append(_simple(new, "alembic.graph", "graph", _identity(new), name="down_revision"))
     if _reached(old, "upgrade") != _reached(new, "upgrade"):
-        difference = settle(
+        difference = _settled(
             compare(
                 upgrade_operations(old),
                 upgrade_operations(new),
@@ -134,11 +192,33 @@ def _edited(old: Module, new: Module) -> list[Operation]:
             )
         )
         code = _simple(new, "alembic.upgrade_changed", "upgrade", _reached(new, "upgrade"), name="upgrade")
-        result += difference or [code]
+        result += _pinned(difference, new) or ([] if _plainly(old) == _plainly(new) is not None else [code])
     if _reached(old, "downgrade") != _reached(new, "downgrade"):
         text = _reached(new, "downgrade")
         result.append(_simple(new, "alembic.downgrade_changed", "downgrade", text, name="downgrade"))
+    if result:
+        said = {operation.canonical for operation in _downgrades(old)}
+        result += [operation for operation in _downgrades(new) if operation.canonical not in said]
     return result
+
+
+def _plainly(module: Module) -> list[str] | None:
+    """All that the way up does, in order; None where more may happen than can be listed."""
+    walk = _walk(module, "upgrade")
+    known = all(found.severity is not Severity.UNKNOWN and "{" not in found.canonical for found in walk.operations)
+    entries = _entries(module, "upgrade")
+    made = any(isinstance(node, ast.ClassDef) for node in reachable(module, entries))
+    only = walk.plain and known and entries == ["upgrade"] and not made and not loose_statements(module)
+    return [found.canonical for found in walk.operations] if only else None
+
+
+def _pinned(operations: list[Operation], module: Module) -> list[Operation]:
+    """What could not be read, or names what it works on only when it runs, is one thing with the code that it is in."""
+    unread = [found for found in operations if found.severity is Severity.UNKNOWN or "{" in found.canonical]
+    code = _reached(module, "upgrade") if unread else ""
+    return [
+        replace(found, canonical=f"{found.canonical} in {code}") if found in unread else found for found in operations
+    ]
 
 
 def _identity(module: Module) -> str:
@@ -148,9 +228,10 @@ def _identity(module: Module) -> str:
 
 
 def _reached(module: Module, direction: str) -> str:
-    other = "downgrade" if direction == "upgrade" else "upgrade"
-    nodes = [node for node in reachable(module, _entries(module, direction)) if getattr(node, "name", "") != other]
-    return meaning(nodes, module)
+    """The meaning of the functions of one direction, of all they lead to, and of what runs when the file is loaded."""
+    entries = sorted(_entries(module, direction))
+    nodes = [*(module.functions[name] for name in entries), *loose_statements(module)]
+    return f"{entries} {reached_meaning(nodes, module)}"
 
 
 def _helper(old: Module, new: Module) -> list[Operation]:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from ics_guard.detect.rules import RULES
 from ics_guard.detect.sql_names import plain
-from ics_guard.detect.sqlalchemy_reading import Scope, argument, column_is_required, is_constant, keyword, narrows
+from ics_guard.detect.sqlalchemy_reading import Scope, argument, column_is_required, is_constant, keyword
+from ics_guard.detect.sqlalchemy_types import narrows
 from ics_guard.detect.text import word_set
 from ics_guard.model import Effect
 
@@ -21,6 +22,7 @@ class Reading(NamedTuple):
     object: str
     effects: tuple[Effect, ...] = ()
     table: str = ""
+    detail: str = ""
 
 
 class Directive(NamedTuple):
@@ -33,6 +35,16 @@ class Directive(NamedTuple):
     def name(self, index: int, name: str) -> str:
         """The argument at this place or of this name, as the name of an object; in a batch the table is left out."""
         return self.scope.name(argument(self.call, index - (self.batch is not None), name))
+
+    def given(self, name: str) -> ast.expr | None:
+        """What a keyword is given, None where that is None: Alembic takes it for nothing said."""
+        found = keyword(self.call, name)
+        return None if found is None or is_constant(self.scope.resolve(found), None) else found
+
+    def says(self, name: str, value: bool) -> bool:
+        """Whether a keyword is given exactly this."""
+        found = keyword(self.call, name)
+        return found is not None and is_constant(self.scope.resolve(found), value)
 
     def table(self, index: int = 0, name: str = "table_name") -> str:
         """The table worked on, with its schema where the call gives one."""
@@ -73,19 +85,27 @@ def _drop_column(it: Directive) -> Reading:
 
 def _alter_column(it: Directive) -> Reading:
     table, column = it.table(), it.name(1, "column_name")
-    call, rules, effects = it.call, ["alembic.relax_column"], tuple[Effect, ...]()
-    new_type, nullable, new_name = keyword(call, "type_"), keyword(call, "nullable"), keyword(call, "new_column_name")
-    if new_type is not None and not is_constant(new_type, None):
-        narrow = narrows(keyword(call, "existing_type"), new_type, it.scope)
+    rules, effects, new_name = ["alembic.relax_column"], tuple[Effect, ...](), it.given("new_column_name")
+    if it.given("type_"):
+        narrow = narrows(it.given("existing_type"), it.given("type_"), it.scope) or _replaces_values(it, column)
         rules.append("alembic.narrow_type" if narrow else "alembic.alter_type")
-    if nullable is not None and not is_constant(nullable, True) and not is_constant(nullable, None):
-        rules.append("alembic.set_not_null")
-    if new_name is not None and not is_constant(new_name, None):
+    if it.given("nullable") and not it.says("nullable", True) and not it.says("existing_nullable", False):
+        filled = any(
+            it.given(name) and not it.says(name, False) for name in ("server_default", "existing_server_default")
+        )
+        rules.append("alembic.set_not_null_filled" if filled else "alembic.set_not_null")
+    if new_name:
         rules.append("alembic.rename_column")
         new = it.scope.name(new_name)
         effects = (Effect(f"column:{table}.{column}", False), Effect(f"column:{table}.{new}", True))
     worst = min(rules, key=lambda rule: RULES[rule].severity.rank)
     return Reading(worst, "alter_column", f"{table}.{column}", effects, table)
+
+
+def _replaces_values(it: Directive, column: str) -> bool:
+    """Whether PostgreSQL is told to make the new values from something else than the column."""
+    using = it.scope.text(it.given("postgresql_using"))
+    return using is not None and column not in using.lower()
 
 
 def _create_index(it: Directive) -> Reading:
@@ -106,13 +126,25 @@ def _add_constraint(it: Directive) -> Reading:
     name = it.scope.name(argument(it.call, 0, "constraint_name"))
     table = it.table(1, "source_table" if keyword(it.call, "source_table") else "table_name")
     thing = f"{table}.{name}" if name else table
-    return Reading("alembic.add_constraint", "add_constraint", thing, (), table)
+    cascades = (it.scope.text(it.given("ondelete")) or "").upper() == "CASCADE"
+    detail = "Deleting the row that it refers to deletes the row, from now on." if cascades else ""
+    return Reading("alembic.add_constraint", "add_constraint", thing, (), table, detail)
+
+
+_DROPPED = {
+    "foreignkey": "Rows can be left behind that refer to nothing.",
+    "unique": "Duplicates can come in, and the constraint cannot be made again over them.",
+    "primary": "Rows can come in that nothing tells apart.",
+    "check": "Values can come in that it kept out.",
+}
+"""What can happen to data once a constraint of this type is gone."""
 
 
 def _drop_constraint(it: Directive) -> Reading:
     name = it.scope.name(argument(it.call, 0, "constraint_name"))
     table = it.table(1)
-    return Reading("alembic.drop_constraint", "drop_constraint", f"{table}.{name}", (), table)
+    detail = _DROPPED.get(it.scope.text(argument(it.call, 2 - (it.batch is not None), "type_")) or "", "")
+    return Reading("alembic.drop_constraint", "drop_constraint", f"{table}.{name}", (), table, detail)
 
 
 def _bulk_insert(it: Directive) -> Reading:
@@ -144,7 +176,9 @@ DIRECTIVES: Mapping[str, Callable[[Directive], Reading]] = {
 }
 """Every directive by its name on `op`."""
 
-INERT = word_set("get_bind get_context f inline_literal implementation_for register_operation autocommit_block")
+INERT = word_set(
+    "get_bind get_context f inline_literal implementation_for register_operation autocommit_block run_async"
+)
 """What else `op` offers that leaves the schema alone."""
 
 

@@ -6,11 +6,12 @@ import ast
 from dataclasses import replace
 
 from ics_guard.detect.operations import Operation
+from ics_guard.detect.python_follow import full_name
 from ics_guard.detect.python_meaning import meaning
 from ics_guard.detect.python_tree import dotted
 from ics_guard.detect.sql_read import read_statement
 from ics_guard.detect.sql_split import Statement, split
-from ics_guard.detect.sqlalchemy_reading import Scope, argument
+from ics_guard.detect.sqlalchemy_reading import Scope, argument, is_always
 from ics_guard.detect.text import word_set
 
 EXECUTES = word_set("execute exec_driver_sql executemany executescript scalar scalars stream")
@@ -36,10 +37,12 @@ def executed(call: ast.Call, scope: Scope) -> list[Operation]:
     given = argument(call, 0, "sqltext") or argument(call, 0, "statement")
     if given is None:
         return []
-    text = scope.text(given)
+    text, resolved = scope.text(given), scope.resolve(given)
+    if text is None and isinstance(resolved, ast.IfExp):
+        either = [ast.copy_location(ast.Call(call.func, [one], []), call) for one in (resolved.body, resolved.orelse)]
+        return [found for one in either for found in executed(one, scope)]
     if text is None:
-        return _expression(call, scope.resolve(given), scope)
-    resolved = scope.resolve(given)
+        return _expression(call, resolved, scope)
     while isinstance(resolved, ast.Call) and resolved.args:
         resolved = scope.resolve(resolved.args[0])
     place = resolved if isinstance(resolved, ast.Constant) and hasattr(resolved, "lineno") else call
@@ -70,15 +73,16 @@ def _expression(call: ast.Call, given: ast.expr, scope: Scope) -> list[Operation
     methods, table, node = [], "", given
     while isinstance(node, ast.Call):
         function = node.func
-        methods.append(
-            function.attr if isinstance(function, ast.Attribute) else dotted(function, scope.module).rpartition(".")[2]
-        )
+        called = full_name(function, scope).rpartition(".")[2]
+        called = function.attr if isinstance(function, ast.Attribute) else called
+        if called != "where" or not all(map(is_always, node.args)):
+            methods.append(called)
         table = scope.name(node.args[0]) if node.args else table
         free = not isinstance(function, ast.Attribute) or dotted(function, scope.module).startswith("sqlalchemy.")
         node = scope.resolve(function.value) if isinstance(function, ast.Attribute) and not free else function
         if not free and not isinstance(node, ast.Call):
             table = scope.name(node)
-    canonical = f"execute {meaning([given], scope.module)}"
+    canonical = f"execute {meaning([given], scope.module, {**scope.module.constants, **scope.names})}"
     rule, operation = _rule(methods)
     if rule is None:
         return []

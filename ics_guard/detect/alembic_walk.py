@@ -3,60 +3,90 @@
 from __future__ import annotations
 
 import ast
-import builtins
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import zip_longest
 
+from ics_guard.detect.alembic_foreign import by_session, is_foreign, made_or_dropped
 from ics_guard.detect.alembic_operations import DIRECTIVES, INERT, Directive, Reading, unknown_directive
 from ics_guard.detect.alembic_sql import EXECUTES, executed
 from ics_guard.detect.operations import Operation
-from ics_guard.detect.python_meaning import meaning
-from ics_guard.detect.python_tree import Module, dotted
-from ics_guard.detect.sqlalchemy_reading import Scope, argument, is_constant, keyword
-from ics_guard.detect.text import word_set
+from ics_guard.detect.python_follow import (
+    attribute,
+    bind,
+    bound,
+    called,
+    expanded,
+    full_name,
+    function_name,
+    known,
+    repeats,
+)
+from ics_guard.detect.python_meaning import arguments_meaning
+from ics_guard.detect.python_tree import Function, Module
+from ics_guard.detect.sqlalchemy_reading import Scope, is_constant, keyword
 
-_LIBRARIES = word_set("sqlalchemy alembic sqlmodel sqlalchemy_utils geoalchemy2 citext pgvector typing_extensions")
-_RUNS_CODE = frozenset({"subprocess", "importlib", "runpy", "sqlite3", "ctypes"})
-_SESSIONS = frozenset({"Session", "sessionmaker", "scoped_session", "AsyncSession", "async_sessionmaker"})
-_RUNNERS = frozenset({"exec", "eval", "__import__"})
-_MOST_REPEATS = 64
+_OP = "alembic.op."
+_ENTERS = ("__enter__", "enter_context", "enter_async_context")
+_HARMLESS = ("print", f"{_OP}f", f"{_OP}get_bind", f"{_OP}get_context")
+_PLAIN = ast.Expr | ast.Return | ast.Pass | ast.Import | ast.ImportFrom
+_MODIFIES = {"modify_type": "type_", "modify_nullable": "nullable", "modify_name": "new_column_name"}
 _MOST_CALLS = 10_000
 _DEEPEST = 12
 
 
 class Walk:
-    """One walk through functions of a module; `operations` are in the order of execution, `seen` the calls met."""
+    """One walk through functions of a module; `operations` are in the order of execution, `seen` the nodes met.
+
+    `plain`: the operations are all that the code does, always and in this order.
+    """
 
     def __init__(self, module: Module) -> None:
         self.module = module
         self.operations: list[Operation] = []
         self.seen: set[int] = set()
         self.visited: set[str] = set()
-        self._entered: list[str] = []
+        self.plain = True
+        self._results: dict[int, tuple[ast.expr, ast.expr]] = {}
+        self._entered: list[ast.AST] = []
+        self._returned: list[list[ast.expr]] = []
+        self._batches: list[tuple[ast.Call, Scope, str]] = []
         self._calls = 0
         self._sure = True
         self._told: set[str] = set()
 
-    def function(self, name: str, scope: Scope) -> None:
-        """Walk the function of this name, unless the walk is in it already."""
-        if (
-            name in self._entered
-            or len(self._entered) > _DEEPEST
-            or (name in self.visited and self._calls > _MOST_CALLS)
-        ):
-            return
-        self._entered.append(name)
-        self.visited.add(name)
-        self._body(self.module.functions[name].body, scope)
+    def entry(self, name: str) -> None:
+        """Walk the function of this name as it is called from outside."""
+        self._function(self.module.functions[name], Scope(self.module, results=self._results))
+        pending, self._batches = self._batches, []
+        for call, scope, table in pending:
+            if all(found.table != table for found in self.operations):
+                self._rebuild(call, table, scope)
+
+    def _function(self, function: Function | ast.Lambda, scope: Scope) -> ast.expr | None:
+        """Walk a function unless the walk is in it already; return what it returns, None where that is not known."""
+        self.visited.add(function_name(function))
+        if function in self._entered or len(self._entered) > _DEEPEST or self._calls > _MOST_CALLS:
+            return None
+        sure = self._sure
+        self._entered.append(function)
+        self._returned.append([])
+        if isinstance(function, ast.Lambda):
+            self._expression(function.body, scope)
+            self._returned[-1].append(known(function.body, scope))
+        else:
+            self._body(function.body, scope)
         self._entered.pop()
+        self._sure = sure
+        return _one_of(self._returned.pop())
 
     def _body(self, body: Iterable[ast.stmt], scope: Scope) -> None:
         for node in body:
             self._statement(node, scope)
             if isinstance(node, ast.Return | ast.Raise):
                 return
+            if any(isinstance(inner, ast.Return | ast.Raise) for inner in ast.walk(node)):
+                self._sure = False  # what follows may not be reached
 
     def _statement(self, node: ast.stmt, scope: Scope) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -69,251 +99,281 @@ class Walk:
             self._for(node, scope)
         elif isinstance(node, ast.If | ast.While):
             self._expression(node.test, scope)
-            self._unsure([*node.body], scope)
-            self._unsure([*node.orelse], scope)
+            self._branches([node.body, node.orelse], scope)
         elif isinstance(node, ast.Try | ast.TryStar):
-            handlers = [statement for handler in node.handlers for statement in handler.body]
-            for part in (node.body, handlers, node.orelse, node.finalbody):
-                self._unsure(part, scope)
+            self._branches([node.body, []], scope)
+            self._branches([handler.body for handler in node.handlers] + [node.orelse], scope)
+            self._branches([node.finalbody], scope)
         elif isinstance(node, ast.Match):
             self._expression(node.subject, scope)
-            for case in node.cases:
-                self._unsure(case.body, scope)
+            self._branches([case.body for case in node.cases] + [[]], scope)
         else:
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.expr):
                     self._expression(child, scope)
+            self.plain = self.plain and isinstance(node, _PLAIN)
+            if isinstance(node, ast.Return) and node.value is not None and self._returned:
+                self._returned[-1].append(known(node.value, scope))
 
-    def _unsure(self, body: Sequence[ast.stmt], scope: Scope) -> None:
-        """Walk what may not be executed: its effects cannot be counted on."""
-        before, self._sure = self._sure, False
-        self._body(body, scope)
-        self._sure = before
+    def _branches(self, bodies: Sequence[Sequence[ast.stmt]], scope: Scope) -> None:
+        """Walk bodies of which one may be executed: effects cannot be counted on, names may stand for either thing."""
+        sure, self._sure, before = self._sure, False, dict(scope.names)
+        self.plain, after = False, []
+        for body in bodies:
+            scope.names = dict(before)
+            self._body(body, scope)
+            after.append(scope.names)
+        self._sure = sure
+        scope.names = {}
+        for name in dict.fromkeys(name for names in after for name in names):
+            either = list({id(names[name]): names[name] for names in after if name in names}.values())
+            if len(either) > 1:  # what stands for itself alone is not known
+                either = [ast.Constant(...) if _is_name(value, name) else value for value in either]
+            scope.names[name] = _one_of(either) or either[0]
 
     def _assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, scope: Scope) -> None:
         if node.value is None:
             return
-        self._expression(node.value, scope)
+        if not isinstance(node.value, ast.Lambda):
+            self._expression(node.value, scope)
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for target in targets:
             grown = ast.BinOp(scope.resolve(target), node.op, node.value) if isinstance(node, ast.AugAssign) else None
-            _bind(target, grown or node.value, scope)
+            batch = self._batch_call(node.value, scope)
+            if batch is not None:
+                scope.batches[ast.unparse(target)] = Directive(batch, scope, None).table()
+            bind(target, grown or node.value, scope)
 
     def _with(self, node: ast.With | ast.AsyncWith, scope: Scope) -> None:
         batches = []
         for item in node.items:
-            call = item.context_expr
-            if isinstance(call, ast.Call) and self._is_batch(call):
-                self.seen.add(id(call))
-                table = Directive(call, scope, None).table()
-                if isinstance(item.optional_vars, ast.Name):
-                    scope.batches[item.optional_vars.id] = table
-                batches.append((call, table))
-            else:
-                self._expression(call, scope)
+            batch = self._batch_call(item.context_expr, scope)
+            if batch is not None:
+                self.seen.add(id(batch))
+                self.plain = self.plain and len(batch.args) == 1 and not batch.keywords
+                table = Directive(batch, scope, None).table()
                 if item.optional_vars is not None:
-                    _bind(item.optional_vars, call, scope)
+                    scope.batches[ast.unparse(item.optional_vars)] = table
+                batches.append((batch, table))
+            else:
+                self.plain = False
+                self._expression(item.context_expr, scope)
+                if item.optional_vars is not None:
+                    bind(item.optional_vars, item.context_expr, scope)
         before = len(self.operations)
         self._body(node.body, scope)
         for call, table in batches:
-            if len(self.operations) == before or is_constant(
-                scope.resolve(keyword(call, "recreate") or call), "always"
-            ):
-                self._add(call, scope, Reading("alembic.rebuild_table", "rebuild_table", table, (), table))
+            self._batches = [pending for pending in self._batches if pending[0] is not call]
+            always = is_constant(scope.resolve(keyword(call, "recreate") or call), "always")
+            if always or len(self.operations) == before:
+                self._rebuild(call, table, scope)
+
+    def _batch_call(self, node: ast.expr, scope: Scope) -> ast.Call | None:
+        """The `batch_alter_table(…)` that an expression stands for, entered already or not."""
+        found = scope.resolve(node)
+        if isinstance(found, ast.Call) and isinstance(found.func, ast.Attribute) and found.func.attr in _ENTERS:
+            found = scope.resolve(found.args[0] if found.args else found.func.value)
+        is_batch = isinstance(found, ast.Call) and full_name(found.func, scope).endswith("batch_alter_table")
+        return found if is_batch and isinstance(found, ast.Call) else None
+
+    def _rebuild(self, call: ast.Call, table: str, scope: Scope) -> None:
+        self._add(call, scope, Reading("alembic.rebuild_table", "rebuild_table", table, (), table))
 
     def _for(self, node: ast.For | ast.AsyncFor, scope: Scope) -> None:
         self._expression(node.iter, scope)
-        for items in _repeats(node, scope) if self._calls < _MOST_CALLS else (None,):
+        for items in repeats(node.iter, scope) if self._calls < _MOST_CALLS else (None,):
             if items is None:
-                for name in ast.walk(node.target):
-                    if isinstance(name, ast.Name):
-                        scope.names[name.id] = ast.Name(name.id, ast.Load())  # stands for nothing but itself
-                self._unsure(node.body, scope)
+                _forget(node.target, scope)
+                self._branches([node.body, []], scope)
             else:
-                _bind(node.target, items, scope)
+                bind(node.target, items, scope)
                 self._body(node.body, scope)
         self._body(node.orelse, scope)
 
     def _expression(self, node: ast.expr, scope: Scope, *, quiet: bool = False) -> None:
         """Walk an expression; `quiet` inside the arguments of a directive, where types and defaults are made."""
+        self.plain = self.plain and not isinstance(node, ast.IfExp | ast.BoolOp | ast.Await | ast.Yield)
         if isinstance(node, ast.Call):
             self._call(node, scope, quiet=quiet)
-            return
-        if isinstance(node, ast.Lambda):
+        elif isinstance(node, ast.Lambda):
             self._expression(node.body, scope, quiet=quiet)
-            return
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.comprehension):
-                for part in (child.iter, *child.ifs):
-                    self._expression(part, scope, quiet=quiet)
-            elif isinstance(child, ast.expr):
-                self._expression(child, scope, quiet=quiet)
+        elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
+            made = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+            self._comprehension(made, node.generators, Scope(**vars(scope) | {"names": dict(scope.names)}), quiet=quiet)
+        else:
+            if isinstance(node, ast.NamedExpr):
+                bind(node.target, node.value, scope)
+            for child in ast.iter_child_nodes(node):
+                if isinstance(child, ast.expr):
+                    self._expression(child, scope, quiet=quiet)
 
-    def _call(self, node: ast.Call, scope: Scope, *, quiet: bool) -> None:
-        self.seen.add(id(node))
+    def _comprehension(
+        self, made: Sequence[ast.expr], generators: Sequence[ast.comprehension], scope: Scope, *, quiet: bool
+    ) -> None:
+        if not generators:
+            for part in made:
+                self._expression(part, scope, quiet=quiet)
+            return
+        first, *rest = generators
+        self._expression(first.iter, scope, quiet=quiet)
+        sure, self._sure = self._sure, self._sure and not first.ifs
+        self.plain = self.plain and not first.ifs
+        for items in repeats(first.iter, scope) if self._calls < _MOST_CALLS else (None,):
+            if items is None:
+                self._sure = False
+                _forget(first.target, scope)
+            else:
+                bind(first.target, items, scope)
+            for condition in first.ifs:
+                self._expression(condition, scope, quiet=quiet)
+            self._comprehension(made, rest, scope, quiet=quiet)
+        self._sure = sure
+
+    def _call(self, written: ast.Call, scope: Scope, *, quiet: bool) -> None:
+        self.seen.add(id(written))
         self._calls += 1
-        name = dotted(node.func, self.module)
-        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        batch = self._batch(node, scope)
-        directive = name.removeprefix("alembic.op.") if name.startswith("alembic.op.") else method
-        is_directive = name.startswith("alembic.op.") or batch is not None or (method in DIRECTIVES and not quiet)
-        if isinstance(node.func, ast.Name) and node.func.id in self.module.functions:
-            self._inline(node, scope)
-        elif directive in EXECUTES and (method or name.startswith("alembic.op.")):
-            for found in executed(node, scope):
-                self.operations.append(found if self._sure else replace(found, effects=()))
-        elif self._is_batch(node):
-            table = Directive(node, scope, None).table()
-            self._add(node, scope, Reading("alembic.rebuild_table", "rebuild_table", table, (), table))
+        node, target = expanded(written, scope), attribute(scope.resolve(written.func))
+        name = full_name(target, scope)
+        method = target.attr if isinstance(target, ast.Attribute) else ""
+        if name.startswith(_OP):
+            self._meet(target, scope)
+            if name == f"{_OP}invoke":
+                node, name, method = _invoked(node, scope)
+        batch = self._batch(target, scope)
+        directive = name.removeprefix(_OP) if name.startswith(_OP) else method
+        is_directive = name.startswith(_OP) or batch is not None or (method in DIRECTIVES and not quiet)
+        runs = directive in EXECUTES and (bool(method) or name.startswith(_OP))
+        self._arguments(node, scope, quiet=quiet or runs or (is_directive and directive not in INERT))
+        found = called(target, scope)
+        if found is not None:
+            self.plain = self.plain and not quiet
+            result = self._function(found[0], scope.inner(*self._given(*found, node, scope)))
+            if result is not None:
+                self._results[id(written)] = (written, result)
+        elif runs:
+            self.plain = self.plain and len(node.args) == 1 and not node.keywords
+            for operation in executed(node, scope):
+                self.operations.append(operation if self._sure else replace(operation, effects=()))
+        elif self._batch_call(node, scope) is node:
+            self.plain = False
+            self._batches.append((node, scope, Directive(node, scope, None).table()))
+        elif method in _ENTERS:
+            return
         elif is_directive and directive not in INERT:
             it = Directive(node, scope, batch)
             reader = DIRECTIVES.get(directive)
             self._add(node, scope, reader(it) if reader else unknown_directive(directive, it))
-            quiet = True
         else:
-            reading = self._elsewhere(node, name, method, scope, quiet=quiet)
-            if reading:
-                self._add(node, scope, reading)
-        quiet = quiet or directive in EXECUTES
+            self._elsewhere(node, name, method, scope, quiet=quiet)
+
+    def _arguments(self, node: ast.Call, scope: Scope, *, quiet: bool) -> None:
         if isinstance(node.func, ast.Attribute):
             self._expression(node.func.value, scope, quiet=quiet)
         for value in (*node.args, *(item.value for item in node.keywords)):
-            if isinstance(value, ast.Name) and value.id in self.module.functions and value.id not in scope.names:
-                self.function(value.id, scope.inner({}, {}))  # a callback
+            callback = called(value, scope) if isinstance(value, ast.Name) and value.id not in scope.names else None
+            self.plain = self.plain and callback is None
+            if callback is not None and function_name(callback[0]) != "__init__":
+                self._function(callback[0], scope.inner({}, {}))
             self._expression(value, scope, quiet=quiet)
 
-    def _inline(self, node: ast.Call, scope: Scope) -> None:
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        parameters = self.module.functions[name].args
-        names = [parameter.arg for parameter in (*parameters.posonlyargs, *parameters.args)]
-        given = dict(zip(names, node.args, strict=False)) | {item.arg: item.value for item in node.keywords if item.arg}
-        defaults = dict(zip(names[len(names) - len(parameters.defaults) :], parameters.defaults, strict=True))
+    def _given(
+        self, function: Function | ast.Lambda, receiver: ast.expr | None, node: ast.Call, scope: Scope
+    ) -> tuple[dict[str, ast.expr], dict[str, str]]:
+        """What the parameters of a function stand for, and the tables of those that are batch operations."""
+        given = bound(function, receiver, node, scope)
         batches = {
             parameter: scope.batches[value.id]
             for parameter, value in given.items()
             if isinstance(value, ast.Name) and value.id in scope.batches
         }
-        bound = {parameter: _known(value, scope) for parameter, value in (defaults | given).items()}
-        self.function(name, scope.inner(bound, batches))
+        for parameter, value in given.items():
+            if isinstance(value, ast.Call) and (batch := self._batch_call(value, scope)):
+                batches[parameter] = Directive(batch, scope, None).table()
+        if function not in self.module.tree.body and receiver is None:  # it sees the names around it
+            return scope.names | given, scope.batches | batches
+        return given, batches
 
-    def _elsewhere(self, node: ast.Call, name: str, method: str, scope: Scope, *, quiet: bool) -> Reading | None:
-        """What a call that is neither a directive nor SQL means for the schema, None if nothing."""
-        last = name.rpartition(".")[2] or method
-        if method in ("create_all", "drop_all") and _given(node):
-            return Reading(
-                f"alembic.{'drop_schema' if method == 'drop_all' else 'foreign_code'}",
-                method,
-                name.lower() or "metadata",
-            )
-        if method in ("create", "drop") and (keyword(node, "checkfirst") or _bound(node, scope)):
-            return _created(node, method, scope)
-        foreign = last in _SESSIONS or self._is_foreign(node.func, name, scope)
-        if quiet or not foreign or (name or last) in self._told:
+    def _elsewhere(self, node: ast.Call, name: str, method: str, scope: Scope, *, quiet: bool) -> None:
+        self.plain = self.plain and (quiet or name.startswith("sqlalchemy.") or name in _HARMLESS)
+        reading = made_or_dropped(node, method, name, scope) or by_session(node, method, scope)
+        if reading is not None:
+            self._add(node, scope, reading)
+        elif not quiet and is_foreign(node.func, scope):
+            for inner in ast.walk(node):
+                self.seen.add(id(inner))  # what is handed over to it needs no word of its own
+            told = (name or ast.unparse(node.func)).lower()
+            if told not in self._told:
+                self._told.add(told)
+                self._add(node, scope, Reading("alembic.foreign_code", "call", told))
+
+    def _meet(self, target: ast.expr, scope: Scope) -> None:
+        """Remember that this use of `op` was followed."""
+        while True:
+            self.seen.add(id(target))
+            if not isinstance(target, ast.Attribute):
+                return
+            target = scope.resolve(target.value)
+
+    def _batch(self, target: ast.expr, scope: Scope) -> str | None:
+        """The table of the batch whose operation is called, None where it is no batch."""
+        if not isinstance(target, ast.Attribute):
             return None
-        self._told.add(name or last)
-        return Reading("alembic.foreign_code", "call", (name or last).lower())
-
-    def _is_foreign(self, function: ast.expr, name: str, scope: Scope) -> bool:
-        root = name.partition(".")[0]
-        if not name:
-            return False
-        written = function
-        while isinstance(written, ast.Attribute):
-            written = written.value
-        alias = written.id if isinstance(written, ast.Name) else ""
-        if alias not in self.module.imports:
-            known = alias in scope.names or alias in self.module.constants or alias in self.module.classes
-            return isinstance(function, ast.Name) and (alias in _RUNNERS or not (known or hasattr(builtins, alias)))
-        if name in ("os.system", "os.popen") or root in _RUNS_CODE or name.startswith("alembic.command"):
-            return True
-        return not root or (root not in _LIBRARIES and root not in sys.stdlib_module_names and root != "__future__")
-
-    def _is_batch(self, node: ast.Call) -> bool:
-        return isinstance(node.func, ast.Attribute) and node.func.attr == "batch_alter_table"
-
-    def _batch(self, node: ast.Call, scope: Scope) -> str | None:
-        if not isinstance(node.func, ast.Attribute):
-            return None
-        receiver = node.func.value
-        if isinstance(receiver, ast.Name) and receiver.id not in self.module.imports:
-            unknown = "{" + receiver.id + "}" if "batch" in receiver.id and node.func.attr in DIRECTIVES else None
-            return scope.batches.get(receiver.id, unknown)
-        return None
+        table = scope.batches.get(ast.unparse(target.value))
+        if table is None and (batch := self._batch_call(target.value, scope)):
+            return Directive(batch, scope, None).table()
+        if isinstance(target.value, ast.Name) and target.value.id not in self.module.imports and table is None:
+            named = "batch" in target.value.id and target.attr in DIRECTIVES
+            return "{" + target.value.id + "}" if named else None
+        return table
 
     def _add(self, node: ast.Call, scope: Scope, reading: Reading) -> None:
-        given = meaning([*node.args, *node.keywords], self.module, scope.names)
+        given = arguments_meaning(node, self.module, {**self.module.constants, **scope.names})
         canonical = f"{reading.operation} {reading.object} {given}"
+        effects = reading.effects if self._sure else ()
+        line, column = node.lineno, node.col_offset + 1
         self.operations.append(
             Operation(
                 reading.rule,
                 reading.operation,
                 reading.object,
                 canonical,
-                node.lineno,
-                node.col_offset + 1,
-                reading.effects if self._sure else (),
+                line,
+                column,
+                effects,
                 reading.table,
+                reading.detail,
             )
         )
 
 
-def _given(node: ast.Call) -> bool:
-    return bool(node.args or node.keywords)
+def _is_name(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
-def _bound(node: ast.Call, scope: Scope) -> bool:
-    first = argument(node, 0, "bind")
-    if first is None:
-        return False
-    text = ast.unparse(scope.resolve(first)) + (first.id if isinstance(first, ast.Name) else "")
-    return any(word in text.lower() for word in ("bind", "conn", "engine"))
+def _one_of(values: Sequence[ast.expr]) -> ast.expr | None:
+    """An expression for what may be one thing or another."""
+    if not values:
+        return None
+    result = values[0]
+    for value in values[1:4]:
+        result = ast.copy_location(ast.IfExp(ast.Constant(None), result, value), value)
+    return result
 
 
-def _created(node: ast.Call, method: str, scope: Scope) -> Reading:
-    receiver = scope.resolve(node.func.value) if isinstance(node.func, ast.Attribute) else node
-    made = dotted(receiver.func, scope.module).rpartition(".")[2].lower() if isinstance(receiver, ast.Call) else ""
-    thing = scope.name(receiver)
-    if made == "enum":
-        return Reading(f"alembic.{method}_object", f"{method}_type", thing)
-    if made == "table":
-        return Reading(f"alembic.{method}_table", f"{method}_table", thing, (), thing)
-    return Reading("alembic.dynamic", method, thing)
+def _forget(target: ast.expr, scope: Scope) -> None:
+    """The names of a loop's target stand for nothing but themselves."""
+    for name in ast.walk(target):
+        if isinstance(name, ast.Name):
+            scope.names[name.id] = ast.Name(name.id, ast.Load())
 
 
-def _known(value: ast.expr, scope: Scope) -> ast.expr:
-    """An argument as the function called sees it: names of the caller mean nothing there."""
-    resolved, text = scope.resolve(value), scope.text(value)
-    if text is None or "{" in text or isinstance(resolved, ast.Constant):
-        return resolved
-    return ast.copy_location(ast.Constant(text), value)
-
-
-def _bind(target: ast.expr, value: ast.expr, scope: Scope) -> None:
-    if isinstance(target, ast.Name):
-        if isinstance(value, ast.Name) and value.id in scope.batches:
-            scope.batches[target.id] = scope.batches[value.id]
-        itself = any(isinstance(node, ast.Name) and node.id == target.id for node in ast.walk(value))
-        scope.names[target.id] = _known(value, scope) if itself else scope.resolve(value)
-        if scope.names[target.id] is value and itself:  # name = f(name)
-            scope.names[target.id] = ast.Name(target.id, ast.Load())
-    elif isinstance(target, ast.Tuple | ast.List):
-        items = value.elts if isinstance(value, ast.Tuple | ast.List) else []
-        for inner, item in zip_longest(target.elts, items[: len(target.elts)]):
-            _bind(inner, inner if item is None else item, scope)
-
-
-def _repeats(node: ast.For | ast.AsyncFor, scope: Scope) -> Iterator[ast.expr | None]:
-    """What the loop's target stands for in each turn; once None where that cannot be known."""
-    items = scope.resolve(node.iter)
-    if isinstance(items, ast.Call) and isinstance(items.func, ast.Attribute):
-        receiver = scope.resolve(items.func.value)
-        if items.func.attr == "split" and scope.text(receiver) is not None:
-            yield receiver
-            return
-        if items.func.attr == "items" and isinstance(receiver, ast.Dict):
-            pairs = [(key, value) for key, value in zip(receiver.keys, receiver.values, strict=True) if key]
-            items = ast.List([ast.Tuple([key, value], ast.Load()) for key, value in pairs], ast.Load())
-    if isinstance(items, ast.Tuple | ast.List | ast.Set) and len(items.elts) <= _MOST_REPEATS:
-        yield from items.elts
-    else:
-        yield None
+def _invoked(node: ast.Call, scope: Scope) -> tuple[ast.Call, str, str]:
+    """`op.invoke(DropTableOp("t"))` as `op.drop_table("t")`."""
+    made = scope.resolve(node.args[0]) if node.args else None
+    last = full_name(made.func, scope).rpartition(".")[2] if isinstance(made, ast.Call) else ""
+    if not isinstance(made, ast.Call) or not last.endswith("Op"):
+        return node, f"{_OP}invoke", "invoke"
+    directive = re.sub(r"(?<!^)(?=[A-Z])", "_", last.removesuffix("Op")).lower()
+    directive = "execute" if directive.startswith("execute") else directive
+    keywords = [ast.keyword(_MODIFIES.get(item.arg or "", item.arg), item.value) for item in made.keywords]
+    return ast.copy_location(ast.Call(node.func, made.args, keywords), node), f"{_OP}{directive}", directive

@@ -12,7 +12,7 @@ from ics_guard.detect.text import word_set
 from ics_guard.model import Change, Effect, Kind, Severity
 
 _ON_NEW_TABLE = word_set(
-    "create_unique_index add_constraint set_not_null add_required_column alter_table create_policy"
+    "create_unique_index add_constraint set_not_null set_not_null_filled add_required_column alter_table create_policy"
 )
 
 
@@ -21,7 +21,7 @@ class Operation:
     """One thing done to a schema. `canonical` is its meaning as text: equal text, equal operation.
 
     `table` is the table it works on, where that is another thing than `object`. `detail` is added to the reason.
-    `before` is the meaning of the operation that this one took the place of.
+    `before` is the meaning of the operation that this one took the place of, `undoes` are those that are gone.
     """
 
     rule: str
@@ -34,6 +34,7 @@ class Operation:
     table: str = ""
     detail: str = ""
     before: str = ""
+    undoes: tuple[str, ...] = ()
 
     @property
     def severity(self) -> Severity:
@@ -65,7 +66,15 @@ def compare(before: Sequence[Operation], after: Sequence[Operation], *, removed:
             result.append(operation)
     missed = [old for rest in gone.values() for old in rest if old.severity is not Severity.NOTICE]
     result += [
-        replace(old, rule=removed, canonical=f"removed: {old.canonical}", effects=(), detail="") for old in missed
+        replace(
+            old,
+            rule=removed,
+            canonical=f"removed: {old.canonical}",
+            effects=(),
+            detail="",
+            undoes=(old.canonical,),
+        )
+        for old in missed
     ]
     return result
 
@@ -133,7 +142,6 @@ def to_change(operation: Operation, path: str, kind: Kind, revision: str | None 
     """Given an operation and where it was found, return the change."""
     rule = RULES[operation.rule]
     reason = f"{rule.reason} {operation.detail}".rstrip()
-    meaning = "\n".join((revision or "", operation.before, operation.canonical))
     return Change(
         path=path,
         line=operation.line,
@@ -144,10 +152,16 @@ def to_change(operation: Operation, path: str, kind: Kind, revision: str | None 
         object=operation.object,
         severity=rule.severity,
         reason=reason,
-        digest=hashlib.sha256(meaning.encode("utf-8", "surrogatepass")).hexdigest(),
+        digest=_digest(revision, operation.before, operation.canonical),
         revision=revision,
         effects=operation.effects,
+        undoes=tuple(_digest(revision, "", canonical) for canonical in operation.undoes),
     )
+
+
+def _digest(revision: str | None, before: str, canonical: str) -> str:
+    meaning = "\n".join((revision or "", before, canonical))
+    return hashlib.sha256(meaning.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def unreadable(before: bytes | None, after: bytes | None, line: int = 1) -> Operation:

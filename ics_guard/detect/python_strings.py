@@ -42,7 +42,7 @@ def _pieces(node: ast.expr) -> list[Piece] | None:
 
 
 def _f_piece(node: ast.expr) -> list[Piece]:
-    if isinstance(node, ast.FormattedValue) and node.conversion == -1 and node.format_spec is None:
+    if isinstance(node, ast.FormattedValue) and node.conversion in (-1, 115) and node.format_spec is None:
         return [node.value]
     return _pieces(node) or [node]
 

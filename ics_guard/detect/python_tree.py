@@ -36,19 +36,37 @@ def parse(content: bytes) -> Module | None:
         elif isinstance(node, ast.ClassDef):
             classes.setdefault(node.name, node)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            imports.update(_imported(node))
+            for name, target in _imported(node).items():
+                imports[name] = _either(imports.get(name, target), target)
     return Module(tree, imports, functions, classes, assignments(tree.body))
 
 
 def assignments(body: Iterable[ast.stmt]) -> dict[str, ast.expr]:
     """Given statements, return what each plain name is assigned last, annotated or not."""
-    result = {}
+    result = dict[str, ast.expr]()
     for node in body:
         if isinstance(node, ast.Assign):
-            result.update({target.id: node.value for target in node.targets if isinstance(target, ast.Name)})
+            for target in node.targets:
+                result.update(_assigned(target, node.value))
         elif isinstance(node, ast.AnnAssign) and node.value is not None and isinstance(node.target, ast.Name):
             result[node.target.id] = node.value
     return result
+
+
+def _assigned(target: ast.expr, value: ast.expr) -> dict[str, ast.expr]:
+    if isinstance(target, ast.Name):
+        return {target.id: value}
+    lists = ast.Tuple | ast.List
+    if not isinstance(target, lists) or not isinstance(value, lists) or len(target.elts) != len(value.elts):
+        return {}
+    pairs = zip(target.elts, value.elts, strict=True)
+    return {name: found for inner, item in pairs for name, found in _assigned(inner, item).items()}
+
+
+def _either(before: str, target: str) -> str:
+    """One name imported in two ways (`try`, `except ImportError`) may be either; a library moves its own things."""
+    moved = target.partition(".")[0] in ("sqlalchemy", "alembic")
+    return target if before == target or moved else f"{before}|{target}"
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:

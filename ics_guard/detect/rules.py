@@ -27,6 +27,7 @@ _SQL = {
     "sql.replace_object": Rule(_R, "The definition that was there is replaced."),
     "sql.create_policy": Rule(_R, "Row security decides which rows are visible, to backups too."),
     "sql.drop_table": Rule(_D, "Every row of the table is lost."),
+    "sql.rebuild_table": Rule(_R, "The table is copied and replaced: a column that the copy leaves out is lost."),
     "sql.drop_schema": Rule(_D, "Everything inside is lost."),
     "sql.drop_cascade": Rule(_D, "CASCADE drops whatever depends on the object, columns and tables included."),
     "sql.drop_object": Rule(_R, "What relies on the object stops working."),
@@ -34,12 +35,15 @@ _SQL = {
     "sql.truncate": Rule(_D, "Every row of the table is lost."),
     "sql.delete_all": Rule(_D, "DELETE without WHERE loses every row of the table."),
     "sql.update_all": Rule(_D, "UPDATE without WHERE overwrites a column in every row."),
+    "sql.fill_column": Rule(_R, "Every row is written, which can lock the table; the column is new in the same file."),
     "sql.add_column": Rule(_A, "A column that may be empty, or has a default, leaves existing rows valid."),
     "sql.add_required_column": Rule(_R, "NOT NULL without a default fails as soon as the table holds rows."),
     "sql.drop_column": Rule(_D, "Every value of the column is lost."),
     "sql.drop_partition": Rule(_D, "Every row of the partition is lost."),
     "sql.alter_type": Rule(_R, "Existing values are converted: that can fail, round, cut off or rewrite the table."),
-    "sql.set_not_null": Rule(_R, "NOT NULL fails where existing rows hold NULL."),
+    "sql.narrow_type": Rule(_D, "The new type holds less than the old one: values are cut off, rounded or refused."),
+    "sql.set_not_null": Rule(_D, "NOT NULL is only to be had by losing or making up what rows with NULL hold."),
+    "sql.set_not_null_filled": Rule(_R, "NOT NULL fails where rows hold NULL that the same file did not fill."),
     "sql.relax_column": Rule(_A, "Existing rows stay valid: only what new rows may hold changes."),
     "sql.rename_table": Rule(_R, "Code that still uses the old name stops working."),
     "sql.rename_column": Rule(_R, "Code that still uses the old name stops working."),
@@ -62,6 +66,7 @@ _SQL = {
     "sql.statement_changed": Rule(_R, "Databases that ran the old text keep what it made."),
     "sql.file_deleted": Rule(_R, "Databases made from now on lack what the file created."),
     "sql.rollback_changed": Rule(_R, "The way back down of an existing migration is another one now."),
+    "sql.rollback_drops": Rule(_D, "The way back down loses rows or columns if it is ever gone."),
     "sql.rollback_added": Rule(_N, "A file that undoes a migration runs only in a rollback."),
 }
 
@@ -78,10 +83,9 @@ _ALEMBIC = {
     "alembic.drop_column": _SQL["sql.drop_column"],
     "alembic.rename_column": _SQL["sql.rename_column"],
     "alembic.alter_type": _SQL["sql.alter_type"],
-    "alembic.narrow_type": Rule(
-        _D, "The new type holds less than the old one: values are cut off, rounded or refused."
-    ),
+    "alembic.narrow_type": _SQL["sql.narrow_type"],
     "alembic.set_not_null": _SQL["sql.set_not_null"],
+    "alembic.set_not_null_filled": _SQL["sql.set_not_null_filled"],
     "alembic.relax_column": _SQL["sql.relax_column"],
     "alembic.create_index": _SQL["sql.create_index"],
     "alembic.create_unique_index": _SQL["sql.create_unique_index"],
@@ -103,9 +107,21 @@ _ALEMBIC = {
     "alembic.graph": Rule(
         _R, "The revision stands at another place in the history: databases may skip or repeat steps."
     ),
+    "alembic.merge": Rule(_A, "A merge joins branches of the history into one head again."),
+    "alembic.second_head": Rule(_R, "The history has one head more than before: `upgrade head` refuses to choose."),
+    "alembic.parent_missing": Rule(_R, "It builds on a revision that is not there: Alembic refuses the whole history."),
+    "alembic.duplicate_revision": Rule(_R, "Several files are one revision: Alembic runs only one of them."),
+    "alembic.cycle": Rule(_R, "Revisions build on each other in a circle: Alembic refuses the whole history."),
     "alembic.operation_removed": Rule(_R, "Databases that ran the revision and databases that did not will differ."),
     "alembic.operation_changed": Rule(_R, "Databases that ran the old text keep what it made."),
+    "alembic.applied_edited": Rule(
+        _D, "A protected database has run this revision: it keeps what the old text made, and all others get the new."
+    ),
     "alembic.upgrade_changed": Rule(_R, "When or how the operations run is another thing now."),
+    "alembic.downgrade_missing": Rule(_N, "There is no way back down for what the revision does."),
+    "alembic.irreversible": Rule(_N, "The way back down refuses: only a restore undoes the revision."),
+    "alembic.downgrade_incomplete": Rule(_N, "The way back down leaves something of what the revision does."),
+    "alembic.downgrade_drops": Rule(_D, "The way back down loses rows or columns, with what was written since."),
     "alembic.downgrade_changed": Rule(_R, "The way back down of an existing revision is another one now."),
 }
 
@@ -123,7 +139,23 @@ _DJANGO = {
     "django.remove_constraint": _SQL["sql.drop_constraint"],
     "django.state": Rule(_N, "Only what Django knows changes, not the database."),
     "django.run_python": Rule(_U, "The migration runs Python code whose effect on the data cannot be read."),
+    "django.change_rows": _ALEMBIC["alembic.change_rows"],
+    "django.delete_all": Rule(_D, "Deleting without a filter loses every row of the table."),
+    "django.update_all": Rule(_D, "Updating without a filter overwrites a column in every row."),
+    "django.set_not_null": _ALEMBIC["alembic.set_not_null"],
+    "django.set_not_null_filled": _ALEMBIC["alembic.set_not_null_filled"],
+    "django.on_new_model": _SQL["sql.on_new_table"],
+    "django.create_object": _SQL["sql.create_object"],
+    "django.remove_object": _SQL["sql.drop_object"],
+    "django.irreversible": Rule(_N, "The migration cannot be undone: only a restore goes back."),
+    "django.squash": Rule(_A, "A squash stands in for other migrations: only databases that ran none of them run it."),
+    "django.second_leaf": Rule(_R, "The app has one end of history more than before: `migrate` refuses to choose."),
+    "django.parent_missing": Rule(_R, "It depends on a migration that is not there: Django refuses the whole history."),
+    "django.replaced_deleted": Rule(
+        _A, "A squash took the place of the migration: databases that ran it stay as they are."
+    ),
     "django.unknown_operation": Rule(_U, "The operation is not one that Django itself provides."),
+    "django.helper": Rule(_U, "A file that is no migration holds code that migrations may run."),
     "django.migration": Rule(_A, "A migration without operations still moves the head."),
     "django.migration_deleted": Rule(_R, "Databases that ran the migration no longer match the history."),
     "django.graph": Rule(
@@ -137,7 +169,24 @@ _DJANGO = {
 _OTHER = {
     "model.changed": Rule(_N, "The model changed; a migration may be missing."),
     "unreadable": Rule(_U, "The file changed and could not be read."),
+    "config.loosened": Rule(_R, "The gate asks for less than before."),
+    "config.signer": Rule(_R, "Whoever may sign evidence can open the gate where the data cannot be seen."),
 }
 
 RULES: Mapping[str, Rule] = MappingProxyType({**_SQL, **_ALEMBIC, **_DJANGO, **_OTHER})
 """Every rule, by id."""
+
+WAY_DOWN = frozenset(
+    {
+        "alembic.downgrade_missing",
+        "alembic.irreversible",
+        "alembic.downgrade_incomplete",
+        "alembic.downgrade_drops",
+        "alembic.downgrade_changed",
+        "sql.rollback_added",
+        "sql.rollback_changed",
+        "sql.rollback_drops",
+        "django.irreversible",
+    }
+)
+"""Rules about the way back down: whatever a database has applied, nobody has gone that way yet."""

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
 from ics_guard.detect.rules import RULES
 from ics_guard.detect.sql_columns import with_columns
 from ics_guard.detect.sql_read import read_statement
-from ics_guard.detect.sql_split import split
+from ics_guard.detect.sql_split import Statement, split
+from ics_guard.detect.sql_together import together
 from ics_guard.detect.text import decode
 from ics_guard.model import Severity
 
-_DOWN_FILE = re.compile(r"(?:^|[/._-])(?:down|undo|rollback|revert)\.sql$|(?:^|/)U\d[^/]*__[^/]*\.sql$", re.IGNORECASE)
+_DOWN_FILE = re.compile(
+    r"(?:^|[/._-])(?:down|undo|rollback|revert)\.sql$|(?:^|/)U\d[^/]*__[^/]*\.sql$|(?:^|/)revert/[^/]*\.sql$",
+    re.IGNORECASE,
+)
 
 
 def read_sql(text: str, *, down: bool = False) -> list[Operation]:
     """Given SQL text, return the operations of its statements; with `down`, those of its rollback sections."""
-    return [operation for statement in split(text) if statement.down is down for operation in read_statement(statement)]
+    return _read(split(text, rows=True), down=down)
+
+
+def _read(statements: Sequence[Statement], *, down: bool) -> list[Operation]:
+    return together([(one, read_statement(one)) for one in statements if one.down is down])
 
 
 def detect_sql(path: str, before: bytes | None, after: bytes | None) -> list[Operation]:
@@ -25,13 +34,17 @@ def detect_sql(path: str, before: bytes | None, after: bytes | None) -> list[Ope
     old, new = decode(before or b""), decode(after or b"")
     if old is None or new is None:
         return [unreadable(before, after), *(settle(read_sql(new)) if new else [])]
-    old_up, new_up = read_sql(old), read_sql(new)
-    old_down, new_down = read_sql(old, down=True), read_sql(new, down=True)
+    (old_up, old_down), (new_up, new_down) = _both_ways(old), _both_ways(new)
     if _DOWN_FILE.search(path):
         old_up, new_up, old_down, new_down = [], [], [*old_up, *old_down], [*new_up, *new_down]
     if after is None:
         return deleted([*old_up, *old_down])
     return edited(old_up, new_up) + _rollback(old_down, new_down, known=before is not None, alone=not new_up)
+
+
+def _both_ways(text: str) -> tuple[list[Operation], list[Operation]]:
+    statements = split(text, rows=True)
+    return _read(statements, down=False), _read(statements, down=True)
 
 
 def edited(old: list[Operation], new: list[Operation]) -> list[Operation]:
@@ -45,13 +58,21 @@ def deleted(old: list[Operation]) -> list[Operation]:
     if not gone:
         return []
     meaning = "deleted: " + "; ".join(sorted(operation.canonical for operation in gone))
-    return [Operation("sql.file_deleted", "delete_file", gone[0].object, meaning, gone[0].line, gone[0].column)]
+    place, undoes = (gone[0].line, gone[0].column), tuple(operation.canonical for operation in gone)
+    return [Operation("sql.file_deleted", "delete_file", gone[0].object, meaning, *place, undoes=undoes)]
 
 
 def _rollback(old: list[Operation], new: list[Operation], *, known: bool, alone: bool) -> list[Operation]:
+    """One operation a file. It has no effects: a way back that is there has not been gone."""
     changed = compare(old, new, removed="sql.statement_removed", changed="sql.statement_changed")
-    if not changed or not (known or alone):
+    drops = [operation for operation in changed if operation.severity is Severity.DESTRUCTIVE]
+    if not changed or not (known or alone or drops):
         return []
-    rule = "sql.rollback_changed" if known else "sql.rollback_added"
+    rule = "sql.rollback_drops" if drops else "sql.rollback_changed" if known else "sql.rollback_added"
+    named = list(dict.fromkeys(operation.object for operation in drops or changed[:1]))
+    detail = f"It loses {', '.join(named)}." if drops else ""
     meaning = "rollback: " + "; ".join(operation.canonical for operation in changed)
-    return [Operation(rule, "rollback", changed[0].object, meaning, changed[0].line, changed[0].column)]
+    first = (drops or changed)[0]
+    return [
+        Operation(rule, "rollback", ", ".join(named), meaning, first.line, first.column, detail=detail),
+    ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ics_guard.detect.sql_names import name_at, skip, top_level
 from ics_guard.detect.sql_scan import Token
+from ics_guard.detect.sql_split import spelled
 from ics_guard.detect.text import word_set
 from ics_guard.model import Effect
 
@@ -28,7 +29,7 @@ def actions(table: str, tokens: Sequence[Token]) -> list[tuple[Action, str]]:
         pieces = [(part[0], *piece) for piece in top_level(inner)] or [part]
         for piece in pieces:  # ADD (a int, b int) is two actions
             words = tuple(token.norm for token in piece)
-            result.append((_action(table, piece, words), " ".join(words)))
+            result.append((_action(table, piece, words), spelled(piece)))
     return result
 
 

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ics_guard.detect.sql_scan import Token, scan
-from ics_guard.detect.sql_split import Statement, body_text
+from ics_guard.detect.sql_split import Statement, body_text, opens_statement
 from ics_guard.detect.text import word_set
 
-_BOUNDARY = word_set("begin then else loop do") | {";", ")"}
+_BOUNDARY = word_set("begin then else loop do try catch") | {";", ")"}
 _VERBS = word_set("create alter drop truncate delete update call rename exec insert")
 _RUNS = frozenset({"execute", "exec", "perform"})
-
-
-def _inside(statement: Statement) -> list[Token]:
-    result = list[Token]()
-    for token in statement.tokens:
-        result += scan(body_text(token)).tokens if token.kind == "body" else [token]
-    return result
+_NOT_RUN = frozenset({"function", "procedure", "on", "as"})
+_HOLE = "{}"
 
 
 def block_statements(statement: Statement) -> list[Statement]:
-    """Given a block, return the statements in it that can be told apart, EXECUTE of a plain string included."""
+    """Given a block, return the statements in it that can be told apart, EXECUTE of text that is built up included."""
     result, current = list[Statement](), list[Token]()
 
     def finish() -> None:
@@ -33,26 +29,15 @@ def block_statements(statement: Statement) -> list[Statement]:
     for index, token in enumerate(tokens):
         if token.kind == "end" or token.norm in ("end", "go"):
             finish()
-        elif token.kind == "word" and token.norm in _VERBS and index and tokens[index - 1].norm in _BOUNDARY:
-            if current and tokens[index - 1].norm == ")":
-                current.append(token)
-                continue
+        elif index and (_after_boundary(tokens, index, current) or opens_statement(tokens, index)):
             finish()
             current.append(token)
         elif current:
             current.append(token)
-        elif token.norm in ("execute", "exec") and _literal(tokens, index):
-            text = tokens[index + 1]
-            quoted = body_text(text) if text.kind == "body" else text.text.strip("'").replace("''", "'")
-            result.append(replace(statement, tokens=scan(quoted).tokens or (text,), closed=True))
+        elif token.norm in ("execute", "exec"):
+            result += [replace(statement, tokens=run.tokens, closed=True) for run in _built(tokens, index)]
     finish()
-    return result
-
-
-def _literal(tokens: list[Token], index: int) -> bool:
-    following = [token.norm for token in tokens[index + 2 : index + 3]]
-    known = index + 1 < len(tokens) and tokens[index + 1].kind in ("string", "body")
-    return known and following in ([], [";"], ["end"])
+    return [part for part in result if part.tokens]
 
 
 def dynamic(statement: Statement) -> bool:
@@ -60,7 +45,57 @@ def dynamic(statement: Statement) -> bool:
     tokens = _inside(statement)
     return any(
         token.norm in _RUNS
-        and not _literal(tokens, index)
-        and [near.norm for near in tokens[index + 1 : index + 2]] not in (["function"], ["procedure"], ["on"])
+        and not _built(tokens, index)
+        and not _NOT_RUN.intersection(near.norm for near in tokens[index + 1 : index + 2])
         for index, token in enumerate(tokens)
     )
+
+
+def _inside(statement: Statement) -> list[Token]:
+    result = list[Token]()
+    is_text = statement.words[0] == "do"
+    for token in statement.tokens:
+        if token.kind == "body":
+            result += scan(body_text(token)).tokens
+        elif token.kind == "string" and is_text:
+            result += scan(_value(token)).tokens
+        else:
+            result.append(token)
+    return result
+
+
+def _after_boundary(tokens: Sequence[Token], index: int, current: Sequence[Token]) -> bool:
+    token, near = tokens[index], tokens[index - 1].norm
+    return token.kind == "word" and token.norm in _VERBS and near in _BOUNDARY and not (current and near == ")")
+
+
+def _value(token: Token) -> str:
+    """What a quoted or dollar-quoted text says."""
+    if token.kind == "body":
+        return body_text(token)
+    return token.text[token.text.index("'") + 1 :].removesuffix("'").replace("''", "'")
+
+
+def _built(tokens: Sequence[Token], index: int) -> list[Statement]:
+    """What EXECUTE at this index runs, if it begins with text: `'…'`, `format('…', x)`, `'…' || x`.
+
+    What is put in leaves a hole. Without text that opens a statement nothing can be told.
+    """
+    start = index + 1
+    while start < len(tokens) and tokens[start].norm in ("format", "("):
+        start += 1
+    if start >= len(tokens) or tokens[start].kind not in ("string", "body"):
+        return []
+    pieces, hole = list[str](), False
+    for token in tokens[start:]:
+        if token.kind == "end" or token.norm in ("using", "into", "end", ","):
+            break
+        if token.kind in ("string", "body"):
+            pieces.append(_value(token))
+            hole = False
+        elif token.norm not in ("||", "+", "(", ")") and not hole:
+            pieces.append(_HOLE)
+            hole = True
+    read = scan("".join(pieces)).tokens
+    known = not any(token.kind == "template" for token in read[:1])
+    return [Statement(read, 1, 1)] if read and known else []

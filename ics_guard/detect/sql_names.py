@@ -31,16 +31,10 @@ def name_at(tokens: Sequence[Token], index: int) -> tuple[str, int]:
     return plain(".".join(parts)), index
 
 
-def names(tokens: Sequence[Token], index: int) -> tuple[list[str], int]:
-    """Given tokens and where a comma-separated list of names begins, return the names and the index after them."""
-    result = []
-    while True:
-        name, index = name_at(tokens, index)
-        if name:
-            result.append(name)
-        if not name or index >= len(tokens) or tokens[index].norm != ",":
-            return result, index
-        index += 1
+def listed(tokens: Sequence[Token]) -> list[str]:
+    """Given the tokens of a list of names, each perhaps with its arguments, return the names."""
+    parts = [part[1:] if part[0].norm == "only" and len(part) > 1 else part for part in top_level(tokens)]
+    return [name for name in (name_at(part, 0)[0] for part in parts) if name]
 
 
 def skip(words: Sequence[str], index: int, *phrase: str) -> int:

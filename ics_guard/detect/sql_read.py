@@ -9,19 +9,39 @@ from dataclasses import replace
 from ics_guard.detect.operations import Operation
 from ics_guard.detect.sql_alter import actions
 from ics_guard.detect.sql_blocks import block_statements, dynamic
-from ics_guard.detect.sql_names import name_at, names, skip
+from ics_guard.detect.sql_names import listed, name_at, skip
 from ics_guard.detect.sql_rows import data_operations
 from ics_guard.detect.sql_split import Statement, words_after_modifiers
 from ics_guard.detect.text import word_set
 from ics_guard.model import Effect
 
 _QUIET = word_set(
-    "set reset show begin start commit end rollback savepoint release abort analyze vacuum explain use lock unlock "
-    "print copy listen notify discard checkpoint reindex cluster refresh flush optimize prepare deallocate close fetch "
-    "open go attach detach raise return values table describe desc kill load cache uncache work"
+    "set reset show start commit end rollback savepoint release abort analyze vacuum use lock unlock "
+    "print listen notify discard checkpoint reindex cluster refresh flush optimize prepare deallocate close fetch "
+    "open go attach detach raise return values table describe desc kill load cache uncache work elseif elsif signal "
+    "handler help shutdown throw waitfor revert"
 )
+_TRANSACTION = word_set("transaction work tran deferred immediate exclusive isolation read not concurrent")
 _PRIVILEGES = word_set("grant revoke comment reassign security deny")
 _PRINCIPALS = word_set("role user login group default system session resource")
+_DROPS = {
+    "table": "sql.drop_table",
+    "database": "sql.drop_schema",
+    "schema": "sql.drop_schema",
+    "owned": "sql.drop_schema",
+    "index": "sql.drop_index",
+}
+_LONG_KINDS = (
+    ("event", "trigger"),
+    ("access", "method"),
+    ("operator", "class"),
+    ("operator", "family"),
+    ("data", "wrapper"),
+    ("text", "search", "configuration"),
+    ("text", "search", "dictionary"),
+    ("text", "search", "parser"),
+    ("text", "search", "template"),
+)
 _OBJECT_EFFECTS = word_set("view trigger index table")
 _QUIET_META = re.compile(
     r"\\(?:i|ir|include|include_relative|gexec|!|e|edit)\b|\.(?:read|shell|system|import|restore)\b"
@@ -60,7 +80,7 @@ def _operations(statement: Statement) -> list[Operation]:
     if first.norm == "(" and len(statement.tokens) > 1:
         return _operations(_from(statement, 1))
     word = first.norm
-    if word in _QUIET:
+    if word in _QUIET or (word == "begin" and (len(statement.tokens) == 1 or statement.words[1] in _TRANSACTION)):
         return []
     if word in _PRIVILEGES:
         return [_operation(statement, "sql.privilege", word, "")]
@@ -82,27 +102,29 @@ def _templated(statement: Statement) -> list[Operation]:
         return [replace(found, canonical=statement.canonical) for found in _operations(_from(statement, index))]
     if all(token.kind == "control" for token in statement.tokens):
         return []
-    return [_operation(statement, "sql.dynamic", "template", statement.tokens[0].text[:40])]
+    put_in = next(token for token in statement.tokens if token.kind != "control")
+    return [_operation(statement, "sql.dynamic", "template", put_in.text[:40])]
 
 
 def _create(statement: Statement) -> list[Operation]:
     words, tokens = statement.words, statement.tokens
     at = words_after_modifiers(words)
-    kind = "procedure" if words[at : at + 1] == ("proc",) else words[at] if at < len(words) else ""
+    kind, start = _kind(words, at)
     modifiers = words[1:at]
     if "temp" in modifiers or "temporary" in modifiers:
-        return []
+        return _rows(statement)
     if kind in _PRINCIPALS:
         return [_operation(statement, "sql.privilege", f"create_{kind}", "")]
     if kind == "index":
         return [_create_index(statement, at, unique="unique" in modifiers)]
-    name, after = name_at(tokens, skip(words, at + 1, "if", "not", "exists"))
+    name, after = name_at(tokens, skip(words, start, "if", "not", "exists"))
     if name.startswith(("#", "tempdb..")):  # T-SQL's temporary tables
-        return []
+        return _rows(statement)
     replaces = "replace" in modifiers or "alter" in modifiers
     if kind == "table":
         rule = "sql.replace_table" if replaces else "sql.create_table"
-        return [_operation(statement, rule, "create_table", name, (Effect(f"table:{name}", True),))]
+        made = _operation(statement, rule, "create_table", name, (Effect(f"table:{name}", True),))
+        return [made, *_rows(statement)]  # CREATE TABLE … AS WITH gone AS (DELETE …)
     if kind == "policy":
         table, _ = name_at(tokens, skip(words, after, "on"))
         return [_operation(statement, "sql.create_policy", "create_policy", name, table=table)]
@@ -127,24 +149,19 @@ def _create_index(statement: Statement, at: int, *, unique: bool) -> Operation:
 def _drop(statement: Statement) -> list[Operation]:
     words, tokens = statement.words, statement.tokens
     at = words_after_modifiers(words)
-    kind = words[at] if at < len(words) else ""
+    kind, start = _kind(words, at)
     if "temporary" in words[1:at]:
         return []
     if kind in _PRINCIPALS:
         return [_operation(statement, "sql.privilege", f"drop_{kind}", "")]
-    found, _ = names(tokens, skip(words, at + 1, "concurrently", "if", "exists"))
-    found = [name for name in found if not name.startswith("#")]
-    rule = {
-        "table": "sql.drop_table",
-        "database": "sql.drop_schema",
-        "schema": "sql.drop_schema",
-        "owned": "sql.drop_schema",
-        "index": "sql.drop_index",
-    }.get(kind, "sql.drop_object")
-    if rule == "sql.drop_object" and words[-1] == "cascade":
-        rule = "sql.drop_cascade"
     if not kind or tokens[at].kind != "word":
         return [_operation(statement, "sql.unread", "drop", kind)]
+    found = listed(tokens[skip(words, start, "concurrently", "if", "exists", "by") :])
+    if found and all(name.startswith("#") for name in found):
+        return []
+    rule = _DROPS.get(kind, "sql.drop_object")
+    if rule == "sql.drop_object" and words[-1] == "cascade":
+        rule = "sql.drop_cascade"
     ending = " cascade" if words[-1] == "cascade" else ""
     return [
         _operation(
@@ -152,18 +169,27 @@ def _drop(statement: Statement) -> list[Operation]:
             rule,
             f"drop_{kind}",
             name,
-            (Effect(f"{kind}:{name}", False),) if kind in _OBJECT_EFFECTS else (),
+            (Effect(f"{kind}:{name}", False),) if kind in _OBJECT_EFFECTS and name else (),
             canonical=f"drop {kind} {name}{ending}" if len(found) > 1 else "",
         )
-        for name in found
+        for name in found or [""]
     ]
 
 
+def _kind(words: tuple[str, ...], at: int) -> tuple[str, int]:
+    """What is created or dropped, and the index after it."""
+    for long in _LONG_KINDS:
+        if words[at : at + len(long)] == long:
+            return "_".join(long), at + len(long)
+    kind = words[at] if at < len(words) else ""
+    return ("procedure" if kind == "proc" else kind), at + 1
+
+
 def _truncate(statement: Statement) -> list[Operation]:
-    found, _ = names(statement.tokens, skip(statement.words, 1, "table", "only"))
+    found = listed(statement.tokens[skip(statement.words, 1, "table") :])
     return [
         _operation(statement, "sql.truncate", "truncate", name, canonical=f"truncate {name}")
-        for name in found
+        for name in found or [""]
         if not name.startswith("#")
     ]
 
@@ -171,10 +197,10 @@ def _truncate(statement: Statement) -> list[Operation]:
 def _alter(statement: Statement) -> list[Operation]:
     words, tokens = statement.words, statement.tokens
     at = words_after_modifiers(words)
-    kind = words[at] if at < len(words) else ""
-    if kind in _PRINCIPALS:
-        return [_operation(statement, "sql.privilege", f"alter_{kind}", "")]
-    name, after = name_at(tokens, skip(words, skip(words, at + 1, "if", "exists"), "only"))
+    if words[at : at + 1] and words[at] in _PRINCIPALS:
+        return [_operation(statement, "sql.privilege", f"alter_{words[at]}", "")]
+    kind, start = _kind(words, at)
+    name, after = name_at(tokens, skip(words, skip(words, start, "if", "exists"), "only"))
     if name.startswith("#"):
         return []
     if kind == "table":
@@ -188,7 +214,7 @@ def _alter(statement: Statement) -> list[Operation]:
     if not kind or tokens[at].kind != "word":
         return [_operation(statement, "sql.unread", "alter", kind)]
     rule = "sql.add_value" if kind == "type" and words[after : after + 2] == ("add", "value") else "sql.alter_object"
-    if words[after : after + 1] == ("owner",):
+    if words[-3:-1] == ("owner", "to"):
         rule = "sql.privilege"
     return [_operation(statement, rule, f"alter_{kind}", name)]
 
@@ -213,9 +239,23 @@ def _block(statement: Statement) -> list[Operation]:
         for found in read_statement(part)
         if found.rule != "sql.unread"
     ]
+    inner[:1] = [replace(found, canonical=f"{found.canonical} in {statement.canonical}") for found in inner[:1]]
     if dynamic(statement):
         inner.append(_operation(statement, "sql.dynamic", "block", ""))
     return inner or [_operation(statement, "sql.do_block", "block", "")]
+
+
+def _explain(statement: Statement) -> list[Operation]:
+    """EXPLAIN ANALYZE runs what it explains."""
+    words = statement.words
+    start = next((at for at, word in enumerate(words) if word in _READERS and at), 0)
+    runs = start and "analyze" in words[1:start]
+    return _operations(_from(statement, start)) if runs else []
+
+
+def _copy(statement: Statement) -> list[Operation]:
+    """COPY (DELETE … RETURNING …) TO runs the statement inside."""
+    return _operations(_from(statement, 2)) if statement.words[1:2] == ("(",) and len(statement.words) > 2 else []
 
 
 def _call(statement: Statement) -> list[Operation]:
@@ -257,6 +297,9 @@ _READERS = {
     "call": _call,
     "exec": _call,
     "execute": _call,
+    "begin": _block,
+    "explain": _explain,
+    "copy": _copy,
     "pragma": _pragma,
     "import": _import,
     **dict.fromkeys(("select", "insert", "update", "delete", "replace", "merge", "with", "upsert"), _rows),

@@ -7,8 +7,14 @@ from collections.abc import Sequence
 
 from ics_guard.detect.sql_names import name_at, skip
 from ics_guard.detect.sql_scan import Token
+from ics_guard.detect.text import word_set
 
-_ALWAYS = ((), ("true",), ("1",), ("1", "=", "1"), ("(", "1", "=", "1", ")"))
+_TRUE = frozenset({("true",), ("1",), ("not", "false"), ("not", "0"), ("true", "=", "true")})
+_RISKY_CALL = re.compile(
+    r"(?:\w+\.)*(?:pg_)?(?:drop|truncate|purge|delete|remove)_\w+\Z|(?:\w+\.)*(?:lo_unlink|lowrite|lo_put|dblink_exec|"
+    r"create_hypertable|create_distributed_table|undistribute_table|exec_sql|execute_sql|writefile|load_extension)\Z"
+)
+_MODIFIERS = word_set("low_priority quick ignore delayed")
 _HARMLESS_CALL = re.compile(
     r"(?:pg_catalog\.)?(?:setval|nextval|currval|lastval|set_config|current_setting|now|count|sum|min|max|coalesce|"
     r"version|last_insert_rowid|changes|random|gen_random_uuid|uuid\w*|json\w*|jsonb\w*|to_\w+|date\w*|time\w*|strftime|"
@@ -21,24 +27,43 @@ _HARMLESS_CALL = re.compile(
 def data_operations(tokens: Sequence[Token]) -> list[tuple[str, str, str]]:
     """Given the tokens of a SELECT, INSERT, UPDATE, DELETE, MERGE or WITH, return rule, operation, table."""
     words = tuple(token.norm for token in tokens)
-    if words[0] == "select":
-        return _select(tokens, words)
-    result = []
+    result = _select(tokens, words) if words[0] == "select" else []
+    sets = max((index for index, word in enumerate(words) if word == "set"), default=-1)
     for index, word in enumerate(words):
-        if word in ("delete", "update") and _begins(words, index) and not _has_where(words, index):
-            table, _ = name_at(tokens, skip(words, index + 1, "from", "only"))
-            if not table.startswith("#"):
-                result.append((f"sql.{word}_all", word, table))
-    return result
+        if word not in ("delete", "update") or not _begins(words, index, sets) or _has_where(words, index):
+            continue
+        table, _ = name_at(tokens, _target(words, index + 1))
+        if not table.startswith(("#", "@")):
+            result.append((f"sql.{word}_all", word, table))
+    if words[0] == "merge" and "delete" in words and _deletes_the_rest(words):
+        result.append(("sql.delete_all", "merge", name_at(tokens, skip(words, 1, "into"))[0]))
+    return list(dict.fromkeys(result))
 
 
-def _begins(words: tuple[str, ...], index: int) -> bool:
+def _target(words: tuple[str, ...], index: int) -> int:
+    """Where the table is named: after UPDATE OR IGNORE, DELETE LOW_PRIORITY, DELETE TOP (10) FROM ONLY."""
+    while words[index : index + 1] and words[index] in _MODIFIERS:
+        index += 1
+    if words[index : index + 1] == ("or",):
+        index += 2
+    if words[index : index + 2] == ("top", "("):
+        index = words.index(")", index) + 1 if ")" in words[index:] else index
+    return skip(words, index, "from", "only")
+
+
+def _begins(words: tuple[str, ...], index: int, sets: int) -> bool:
     """Whether a statement begins here: at the start, in the parentheses of a WITH, or after them."""
     if index == 0:
         return True
-    if words[0] != "with" or words[index - 1] not in ("(", ")"):
+    if words[index - 1] not in ("(", ")") or (words[index - 1] == ")" and words[0] != "with"):
         return False
-    return words[index] == "delete" or "set" in words[index + 1 :]
+    return words[index + 1 : index + 2] == ("from",) or words[0] == "with" if words[index] == "delete" else sets > index
+
+
+def _deletes_the_rest(words: tuple[str, ...]) -> bool:
+    """MERGE … WHEN NOT MATCHED BY SOURCE THEN DELETE: whatever the source does not hold."""
+    rest = ("not", "matched", "by", "source", "then", "delete")
+    return any(words[index : index + 6] == rest for index, word in enumerate(words) if word == "not")
 
 
 def _has_where(words: tuple[str, ...], index: int) -> bool:
@@ -49,7 +74,7 @@ def _has_where(words: tuple[str, ...], index: int) -> bool:
         if depth < 0:
             return False
         if word == "where" and depth == 0:
-            return _condition(words[at + 1 :]) not in _ALWAYS
+            return not _always(_condition(words[at + 1 :]))
     return False
 
 
@@ -57,9 +82,46 @@ def _condition(words: tuple[str, ...]) -> tuple[str, ...]:
     depth = 0
     for at, word in enumerate(words):
         depth += (word == "(") - (word == ")")
-        if depth < 0 or word == "returning":
+        if depth < 0 or (depth == 0 and word in ("returning", "order", "limit")):
             return words[:at]
     return words
+
+
+def _always(words: tuple[str, ...]) -> bool:
+    """Whether a condition holds for every row: TRUE, 1 = 1, id = id, NOT FALSE; one side of OR, all sides of AND."""
+    words = _bare(words)
+    for joint, enough in (("or", any), ("and", all)):
+        parts = _cut(words, joint)
+        if len(parts) > 1:
+            return enough(map(_always, parts))
+    same = len(words) % 2 == 1 and len(words) > 2 and words[len(words) // 2] in ("=", "==", "is", "<=", ">=")
+    return not words or words in _TRUE or (same and words[: len(words) // 2] == words[len(words) // 2 + 1 :])
+
+
+def _bare(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the parentheses around the whole."""
+    while len(words) > 1 and words[0] == "(" and words[-1] == ")" and _closing(words) == len(words) - 1:
+        words = words[1:-1]
+    return words
+
+
+def _closing(words: tuple[str, ...]) -> int:
+    depth = 0
+    for at, word in enumerate(words):
+        depth += (word == "(") - (word == ")")
+        if depth == 0:
+            return at
+    return -1
+
+
+def _cut(words: tuple[str, ...], joint: str) -> list[tuple[str, ...]]:
+    parts, depth, start = [], 0, 0
+    for at, word in enumerate(words):
+        depth += (word == "(") - (word == ")")
+        if word == joint and depth == 0 and "between" not in words[start:at]:
+            parts.append(words[start:at])
+            start = at + 1
+    return [*parts, words[start:]]
 
 
 def _select(tokens: Sequence[Token], words: tuple[str, ...]) -> list[tuple[str, str, str]]:
@@ -70,6 +132,9 @@ def _select(tokens: Sequence[Token], words: tuple[str, ...]) -> list[tuple[str, 
             table, _ = name_at(tokens, skip(words, index + 1, "table"))
             temporary = table.startswith(("#", "@")) or table in ("temp", "temporary")
             return [] if temporary else [("sql.create_table", "create_table", table)]
+    for index in range(1, len(words) - 1):
+        if words[index + 1] == "(" and _RISKY_CALL.match(words[index]):
+            return [("sql.call", "call", words[index])]
     if "from" in words:
         return []
     name, after = name_at(tokens, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ class Token(NamedTuple):
     """One token. `norm` is what it means: words in lower case, the rest as written. `start` is its offset.
 
     Kinds: word, name (quoted), string, body (dollar-quoted), number, op; template (a value put in), control (its ifs
-    and loops); end (of a statement);
+    and loops); end (of a statement); rows (a whole INSERT, read only if somebody asks);
     meta (a client's own command line); section (norm `up` or `down`: what migration tools write in comments).
     """
 
@@ -29,104 +30,226 @@ class Scan(NamedTuple):
     clean: bool
 
 
-_STANDARD_STRING = r"'(?:''|[^'])*(?:'|\Z)"
-_ESCAPED_STRING = r"'(?:''|\\.|[^'\\])*(?:'|\Z)"
-_STANDARD_NAME = r'"(?:""|[^"])*(?:"|\Z)'
-_ESCAPED_NAME = r'"(?:""|\\.|[^"\\])*(?:"|\Z)'
+_STANDARD_STRING = r"'[^']*+(?:''[^']*+)*+(?:'|\Z)"
+_ESCAPED_STRING = r"'[^'\\]*+(?:(?:''|\\.|\\\Z)[^'\\]*+)*+(?:'|\Z)"
+_STANDARD_NAME = r'"[^"]*+(?:""[^"]*+)*+(?:"|\Z)'
+_ESCAPED_NAME = r'"[^"\\]*+(?:(?:""|\\.|\\\Z)[^"\\]*+)*+(?:"|\Z)'
 _LEXEME = r"""
-      (?P<space>\s+ | \*/)
-    | (?P<remark>--[^\n]* | \#[ \t][^\n]* | \#(?=\n|\Z))
-    | (?P<comment>/\*)
-    | (?P<meta>\\[a-z?!][^\n]*)
-    | (?P<dollar>(?<!\w)\$(?:[^\W\d]\w*)?\$)
-    | (?P<string>[eE]'(?:''|\\.|[^'\\])*(?:'|\Z) | (?:[nNbBxX]|[uU]&)?STRING)
-    | (?P<name>NAME | `(?:``|[^`])*(?:`|\Z) | (?<![\w\])"])\[[^\W\d][^\]\n'"]*\])
-    | (?P<template>\{\{.*?\}\} | \{%.*?%\} | [$\#]?\{[^{}'"\n]*\} | %\(\w+\)s | %[sd]\b)
-    | (?P<word>[^\W\d][\w$]* | @{1,2}\w+ | \#{1,2}[^\W\d]\w*)
-    | (?P<number>\d[\w.]*)
-    | (?P<op>::|:=|->>|->|<=|>=|<>|!=|\|\||.)
+    (?P<gap>\s*+)
+    (?: (?P<word>[^\W\d][\w$]*+(?!') | @{1,2}\w++ | \#{1,2}[^\W\d]\w*+)
+      | (?P<remark>--[^\n]*+ | (?<![^\n])\#[ \t][^\n]*+ | \#(?=\n|\Z)
+            | \#[ \t](?![^\n]*;\s*(?:alter|create|delete|drop|truncate|update)\b)[^\n]*+ | \{\#(?:(?!\{\#|\#\}).)*+\#\})
+      | (?P<comment>/\*)
+      | (?P<end>;)
+      | (?P<meta>\\[a-z?!][^\n]*+)
+      | (?P<dollar>(?<!\w)\$(?:[^\W\d]\w*+)?\$)
+      | (?P<string>[eE]ESCAPED | (?:[nNbBxX]|[uU]&)?STRING)
+      | (?P<name>NAME | `[^`]*+(?:``[^`]*+)*+(?:`|\Z) | (?<![\w\])"])\[[^\W\d][^\[\]\n'"]*+\])
+      | (?P<template>\{\{(?:(?!\{\{|\}\}).)*+\}\} | \{%(?:(?!\{%|%\}).)*+%\} | <%(?:(?!<%|%>).)*+%>
+            | [$\#]?\{[^{}'"\n]*+\} | \$[^\W\d]\w*+(?:->\w++)*+ | %\(\w++\)s | %(?:\d++\$)?[sdIL]\b
+            | (?<![:\w\]]):(?:[^\W\d]\w*+|"[^"\n]*+"|'[^'\n]*+'))
+      | (?P<bare>[^\W\d][\w$]*+)
+      | (?P<number>\d[\w.]*+)
+      | (?P<op>::|:=|->>|->|<=|>=|<>|!=|\|\||.)
+      | (?P<nothing>\Z)
+    )
 """
+_FLAGS = re.VERBOSE | re.DOTALL | re.IGNORECASE
 _DIALECTS = {
     escaped: re.compile(
-        _LEXEME.replace("STRING", _ESCAPED_STRING if escaped else _STANDARD_STRING).replace(
-            "NAME", _ESCAPED_NAME if escaped else _STANDARD_NAME
-        ),
-        re.VERBOSE | re.DOTALL,
+        _LEXEME.replace("ESCAPED", _ESCAPED_STRING)
+        .replace("STRING", _ESCAPED_STRING if escaped else _STANDARD_STRING)
+        .replace("NAME", _ESCAPED_NAME if escaped else _STANDARD_NAME),
+        _FLAGS,
     )
     for escaped in (False, True)
 }
 _DIRECTIVE = re.compile(
     r"""
-      (?P<end>(?:go(?:[ \t]+\d+)?[ \t]*;? | /)[ \t]*(?:--[^\n]*)?(?=\n|\Z))
-    | (?P<meta>\.[a-z]+[^\n]*)
-    | delimiter[ \t]+(?P<delimiter>\S+)[^\n]*
+      (?P<end>(?:go(?:[ \t]++\d++)?[ \t]*+;? | /)[ \t]*+(?:--[^\n]*+)?(?=\n|\Z))
+    | (?P<meta>\.[a-z]++[^\n]*+)
+    | delimiter[ \t]++(?P<delimiter>\S++)[^\n]*+
     """,
-    re.VERBOSE | re.IGNORECASE,
+    _FLAGS,
 )
-_SECTION = re.compile(r"--\s*(?://\s*@|\+\s*goose\s+|\+\s*migrate\s+|migrate\s*:\s*|@)(up|down|undo)\b", re.IGNORECASE)
+_SIMPLE_STRING = r"'[^'\\]*+(?:(?:''|\\[^'])[^'\\]*+)*+'"
+_PLAIN = rf"""(?:[^()'"\\;$`{{}}#/\[\]-]++|-(?!-)|/(?!\*)|{_SIMPLE_STRING})"""
+_ROWS = re.compile(
+    rf"""insert\s++(?:or\s++\w++\s++|ignore\s++)?into\s++[\w."`]++\s*+(?:\([^();']*+\)\s*+)?values\s*+
+    \((?:{_PLAIN}|\({_PLAIN}*+\))*+\)(?:\s*+,\s*+\((?:{_PLAIN}|\({_PLAIN}*+\))*+\))*+(?=\s*+;)""",
+    _FLAGS,
+)
+_SECTION = re.compile(
+    r"(?:--\s*(?://\s*@|\+\s*goose\s+|\+\s*migrate\s+|migrate\s*:\s*|rambler\s+|@|=+\s*|!)|\#\s*---\s*!)"
+    r"(?P<way>up|down|undo)s?\b|----\s*create above / (?P<tern>drop) below",
+    re.IGNORECASE,
+)
 _CONTROL = re.compile(
-    r"\{%|\{\{[-~]?\s*(?:end|if|else|elif|elsif|range|with|define|block|/\*|set|for|config|!|\#|/)", re.IGNORECASE
+    r"\{%|<%(?!=)|\{\{[-~]?\s*(?:end|if|else|elif|elsif|range|with|define|block|/\*|set|for|config|!|\#|/)",
+    re.IGNORECASE,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _EXECUTABLE_COMMENT = re.compile(r"/\*!\d*")
+_DOLLAR_MARK = re.compile(r"(?=(\$(?:[^\W\d]\w*)?\$))")
+_LIQUIBASE = re.compile(r"\s*--\s*liquibase formatted sql", re.IGNORECASE)
+_LIQUIBASE_ROLLBACK = re.compile(r"(?:^[ \t]*--[ \t]*rollback\b[^\n]*(?:\n|\Z))+", re.IGNORECASE | re.MULTILINE)
+_ROLLBACK_MARK = re.compile(r"--[ \t]*rollback\b(?:[ \t]+(?:not required|empty)\b[^\n]*)?", re.IGNORECASE)
+_FRESH = frozenset({"end", "meta", "section"})
+_DOWN_MARK, _UP_MARK = "\ue000", "\ue001"
+"""Stand where a rollback begins and ends that Liquibase hides in comments."""
 
 
-@lru_cache(maxsize=256)
-def scan(text: str) -> Scan:
-    """Given SQL text, return its tokens.
+@lru_cache(maxsize=16)
+def scan(text: str, *, rows: bool = False) -> Scan:
+    """Given SQL text, return its tokens. With `rows`, a plain INSERT … VALUES is one token of that kind.
 
     Strings are read by the standard first; where a backslash before a quote makes that implausible, as MySQL does.
+    Where both ways make sense and differ, the one that finds more statements is taken, and doubted.
     """
-    standard = _scan(text, escaped=False)
-    if standard.clean or ("\\'" not in text and '\\"' not in text):
+    if _LIQUIBASE.match(text):
+        text = _LIQUIBASE_ROLLBACK.sub(_liquibase_rollback, text)
+    standard = _Scanner(text, escaped=False, rows=rows).scan()
+    if "\\'" not in text and '\\"' not in text:
         return standard
-    escaped = _scan(text, escaped=True)
-    return escaped if escaped.clean else standard
+    escaped = _Scanner(text, escaped=True, rows=rows).scan()
+    if standard.tokens == escaped.tokens or standard.clean > escaped.clean:
+        return standard
+    if escaped.clean > standard.clean:
+        return escaped
+    return max(standard, escaped, key=lambda one: sum(token.kind == "end" for token in one.tokens))._replace(
+        clean=False
+    )
 
 
-def _scan(text: str, *, escaped: bool) -> Scan:
-    pattern, tokens, clean = _DIALECTS[escaped], list[Token](), True
-    position, leads, fresh, delimiter = 0, True, 0, ""
-    while position < len(text):
-        start = position
-        directive = _DIRECTIVE.match(text, position) if leads else None
-        if directive and (directive.lastgroup == "end" or fresh == len(tokens)):
-            position, leads = directive.end(), False
+def _liquibase_rollback(lines: re.Match[str]) -> str:
+    """The same number of characters, the statements no comments any more, a mark before and behind them."""
+    shown = _ROLLBACK_MARK.sub(lambda found: " " * len(found.group()), lines.group())
+    return f"{_DOWN_MARK}{shown[1:-1]}{_UP_MARK if shown.endswith(chr(10)) else shown[-1:]}"
+
+
+class _Scanner:
+    """One pass over a text. What was searched for in vain is not searched for again, so that time stays linear."""
+
+    def __init__(self, text: str, *, escaped: bool, rows: bool) -> None:
+        self.text, self.rows, self.match = text, rows, _DIALECTS[escaped].match
+        self.tokens, self.clean = list[Token](), True
+        self.delimiter, self.nests, self.copies, self.executable = "", True, True, False
+        self.marks: dict[str, list[int]] | None = None
+
+    def scan(self) -> Scan:
+        """Return the tokens of the whole text."""
+        text, tokens, position, leads, fresh, size = self.text, self.tokens, 0, True, 0, len(self.text)
+        while position < size:
+            token = None
+            if leads or self.delimiter or (self.rows and fresh == len(tokens)):
+                position, leads, token = self._special(position, leads, fresh)
+            if token is None:
+                match = self.match(text, position)
+                if match is None:  # not met: `op` takes any character
+                    break
+                kind, start = match.lastgroup or "op", match.end(1)
+                if start > position:
+                    leads = leads or "\n" in match[1]
+                    if (leads or self.delimiter) and kind != "nothing":
+                        position = start  # what stands here may be no SQL
+                        continue
+                position = match.end()
+                if kind in ("nothing", "remark", "comment"):
+                    position = self._hidden(kind, start, position)
+                    continue
+                token, position = self._token(kind, text[start:position], start, position, leads)
+                if token is None:
+                    continue
+                if tokens and "template" in (token.kind, tokens[-1].kind) and _glued(tokens[-1], token):
+                    token = _joined(tokens.pop(), token)
+            leads = False
+            tokens.append(token)
+            if token.kind == "end":
+                position = self._after_copied_rows(fresh, position)
+            if token.kind in _FRESH:
+                fresh = len(tokens)
+        return Scan(tuple(tokens), self.clean)
+
+    def _special(self, position: int, leads: bool, fresh: int) -> tuple[int, bool, Token | None]:
+        """What is no SQL or no single word: client commands, another delimiter, rows."""
+        text = self.text
+        directive = _DIRECTIVE.match(text, position) if leads and text[position] in "gGdD./" else None
+        if directive and (directive.lastgroup == "end" or fresh == len(self.tokens)):
             if directive.lastgroup == "delimiter":
-                delimiter = "" if directive["delimiter"] == ";" else directive["delimiter"]
-                continue
-            token = Token(
-                directive.lastgroup or "end", directive.group(), " ".join(directive.group().split()), start, True
-            )
-        elif delimiter and text.startswith(delimiter, position):
-            position += len(delimiter)
-            token = Token("end", delimiter, ";", start, leads)
-        else:
-            match = pattern.match(text, position)
-            kind, value = (match.lastgroup or "op", match.group()) if match else ("op", text[position])
-            position += len(value)
-            if kind == "space":
-                leads = leads or "\n" in value
-                continue
-            if kind == "comment":
-                position, closed = _comment_end(text, start)
-                clean = clean and closed
-                continue
-            if kind == "remark":
-                tokens += _section(value, start)
-                continue
-            if kind == "dollar":
-                kind, value, position = _dollar_quoted(text, start, value)
-            clean = clean and _plausible(kind, value, text[position : position + 1])
-            token, leads = _named(kind, value, start, leads, bool(delimiter)), False
-            if tokens and _glued(tokens[-1], token):
-                token = _joined(tokens.pop(), token)
-        tokens.append(token)
-        if token.kind == "end":
-            position = _after_copied_rows(tokens[fresh:], text, position)
-        if token.kind in ("end", "meta"):
-            fresh = len(tokens)
-    return Scan(tuple(tokens), clean)
+                self.delimiter = "" if directive["delimiter"] == ";" else directive["delimiter"]
+                return directive.end(), False, None
+            norm = " ".join(directive.group().split())
+            return directive.end(), False, Token(directive.lastgroup or "end", directive.group(), norm, position, True)
+        if self.delimiter and text.startswith(self.delimiter, position):
+            return position + len(self.delimiter), False, Token("end", self.delimiter, ";", position, leads)
+        if self.rows and fresh == len(self.tokens) and text[position] in "iI":
+            found = _ROWS.match(text, position)
+            if found:
+                return found.end(), False, Token("rows", found.group(), "insert", position, leads)
+        return position, leads, None
+
+    def _hidden(self, kind: str, start: int, position: int) -> int:
+        """Where reading goes on after a comment; what migration tools write in one becomes a token."""
+        if kind == "comment":
+            return self._comment_end(start)
+        section = _SECTION.match(self.text, start, position) if kind == "remark" else None
+        if section:
+            way = "up" if (section["way"] or "down").lower() == "up" else "down"
+            self.tokens.append(Token("section", section.group(), way, start, True))
+        return position
+
+    def _token(self, kind: str, value: str, start: int, position: int, leads: bool) -> tuple[Token | None, int]:
+        if kind in ("word", "bare", "number"):
+            return Token("word" if kind == "bare" else kind, value, value.lower(), start, leads), position
+        if kind == "end":
+            return Token("op" if self.delimiter else "end", value, ";", start, leads), position
+        if kind == "dollar":
+            kind, value, position = self._dollar_quoted(start, value)
+        if kind == "op" and value in (_DOWN_MARK, _UP_MARK):
+            return Token("section", value, "up" if value == _UP_MARK else "down", start, True), position
+        if kind == "op" and value == "*" and self.executable and self.text.startswith("/", position):
+            self.executable = False
+            return None, position + 1
+        self.clean = self.clean and _plausible(kind, value, self.text[position : position + 1])
+        if kind == "template" and _CONTROL.match(value):
+            kind = "control"
+        return Token(kind, value, " ".join(value.split()) if kind == "meta" else value, start, leads), position
+
+    def _dollar_quoted(self, start: int, mark: str) -> tuple[str, str, int]:
+        if self.marks is None:
+            self.marks = {}
+            for found in _DOLLAR_MARK.finditer(self.text):
+                self.marks.setdefault(found[1], []).append(found.start())
+        places, after = self.marks.get(mark, []), start + len(mark)
+        index = bisect_left(places, after)
+        if index == len(places):
+            return "op", mark, after
+        return "body", self.text[start : places[index] + len(mark)], places[index] + len(mark)
+
+    def _comment_end(self, start: int) -> int:
+        executable = _EXECUTABLE_COMMENT.match(self.text, start)
+        if executable:  # MySQL runs what is inside
+            self.executable = True
+            return executable.end()
+        depth = 0
+        for edge in _COMMENT_EDGE.finditer(self.text, start) if self.nests else ():
+            depth += 1 if edge.group() == "/*" else -1
+            if depth == 0:
+                return edge.end()
+        self.nests = False  # SQLite and MySQL do not nest
+        close = self.text.find("*/", start + 2)
+        self.clean = self.clean and close >= 0
+        return close + 2 if close >= 0 else len(self.text)
+
+    def _after_copied_rows(self, fresh: int, position: int) -> int:
+        statement = self.tokens[fresh : fresh + 1]
+        if not self.copies or not statement or statement[0].norm != "copy":
+            return position
+        if all(token.norm != "stdin" for token in self.tokens[fresh:]):
+            return position
+        end = self.text.find("\n\\.", position)
+        self.copies = end >= 0
+        return position if end < 0 else end + 3
 
 
 def _glued(near: Token, far: Token) -> bool:
@@ -140,16 +263,6 @@ def _joined(near: Token, far: Token) -> Token:
     return Token("template", near.text + far.text, near.norm + far.norm, near.start, near.leads)
 
 
-def _named(kind: str, value: str, start: int, leads: bool, delimited: bool) -> Token:
-    if kind == "op" and value == ";" and not delimited:
-        return Token("end", value, ";", start, leads)
-    if kind == "template" and _CONTROL.match(value):
-        return Token("control", value, value, start, leads)
-    if kind == "meta":
-        return Token(kind, value, " ".join(value.split()), start, leads)
-    return Token(kind, value, value.lower() if kind in ("word", "number") else value, start, leads)
-
-
 def _plausible(kind: str, value: str, following: str) -> bool:
     """False where a quote is open at the end, or closed in the middle of a word (`'it\\'s'` read by the standard)."""
     if kind == "string":
@@ -158,37 +271,3 @@ def _plausible(kind: str, value: str, following: str) -> bool:
     if kind == "name":
         return len(value) > 1 and value[-1] == ("]" if value[0] == "[" else value[0])
     return not (kind == "op" and value == "\\")
-
-
-def _dollar_quoted(text: str, start: int, mark: str) -> tuple[str, str, int]:
-    close = text.find(mark, start + len(mark))
-    if close < 0:
-        return "op", mark, start + len(mark)
-    return "body", text[start : close + len(mark)], close + len(mark)
-
-
-def _section(remark: str, start: int) -> list[Token]:
-    match = _SECTION.match(remark)
-    if not match:
-        return []
-    return [Token("section", remark, "up" if match.group(1).lower() == "up" else "down", start, True)]
-
-
-def _comment_end(text: str, start: int) -> tuple[int, bool]:
-    executable = _EXECUTABLE_COMMENT.match(text, start)
-    if executable:  # MySQL runs what is inside; the closing mark counts as space
-        return executable.end(), True
-    depth = 0
-    for edge in _COMMENT_EDGE.finditer(text, start):
-        depth += 1 if edge.group() == "/*" else -1
-        if depth == 0:
-            return edge.end(), True
-    close = text.find("*/", start + 2)  # SQLite and MySQL do not nest
-    return (close + 2, True) if close >= 0 else (len(text), False)
-
-
-def _after_copied_rows(statement: list[Token], text: str, position: int) -> int:
-    if not statement or statement[0].norm != "copy" or all(token.norm != "stdin" for token in statement):
-        return position
-    end = text.find("\n\\.", position)
-    return position if end < 0 else end + 3

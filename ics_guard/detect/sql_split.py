@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ics_guard.detect.sql_scan import Token, scan
@@ -12,15 +14,27 @@ from ics_guard.detect.text import word_set
 _MODIFIERS = word_set(
     "or replace alter temp temporary global local unlogged unique clustered nonclustered fulltext spatial materialized "
     "recursive external foreign virtual force editionable noneditionable trusted procedural constraint definer invoker "
-    "algorithm undefined merge temptable sql security aggregate transient columnstore xml bitmap"
+    "algorithm undefined merge temptable sql security transient columnstore xml bitmap"
 )
 _BODIED = frozenset({"trigger", "procedure", "proc", "function", "event", "package"})
-_NOT_A_BLOCK = frozenset({"", "transaction", "work", "tran", "deferred", "immediate", "exclusive", "isolation", "read"})
+_BLOCKS = frozenset({"if", "while", "declare", "begin", "else"})
+_NOT_A_BLOCK = word_set("transaction work tran deferred immediate exclusive isolation read ; not concurrent") | {""}
 _CREATED = frozenset(
     {"table", "view", "procedure", "proc", "function", "trigger", "database", "schema", "index", "type"}
 )
 _CONTINUED = frozenset({"with", "explain", "grant", "revoke", "comment"})
 _UNFINISHED = word_set("as instead also do then on for or and , before after of key begin (")
+_OPENERS = frozenset({"create", "alter", "drop", "truncate", "delete", "update"})
+_NEWLINE = re.compile("\n")
+_UNQUOTED = re.compile(r"[a-z_][a-z0-9_]*\Z")
+_RESERVED = word_set(
+    "all alter and any array as asc between by case cast check collate column constraint create cross current_catalog "
+    "current_date current_role current_schema current_time current_timestamp current_user default deferrable delete "
+    "desc distinct do drop else end except exists false fetch for foreign from full grant group having if in index "
+    "initially inner insert intersect into is join key lateral left like limit localtime localtimestamp natural not "
+    "null offset on only or order outer primary references replace returning right rowid select session_user set some "
+    "table then to trailing trigger true union unique update user using values view when where window with"
+)
 
 
 @dataclass(frozen=True)
@@ -41,14 +55,30 @@ class Statement:
     @cached_property
     def canonical(self) -> str:
         """The meaning of the whole: bodies of procedures in a language that ignores spaces are read like the rest."""
-        return " ".join(_body(token, self.words) if token.kind == "body" else token.norm for token in self.tokens)
+        words = self.words
+        language = words[words.index("language") + 1].strip("'\"") if "language" in words[:-1] else ""
+        readable = words[0] == "do" or language in ("sql", "plpgsql")
+        return " ".join(_meaning(token, readable=readable) for token in self.tokens)
 
 
-def _body(token: Token, words: tuple[str, ...]) -> str:
-    language = words[words.index("language") + 1].strip("'\"") if "language" in words[:-1] else ""
-    if words[0] != "do" and language not in ("sql", "plpgsql"):
+def _meaning(token: Token, *, readable: bool) -> str:
+    if token.kind == "rows":
+        return spelled(scan(token.text).tokens)
+    if token.kind == "body":
+        return f"$$ {spelled(scan(body_text(token)).tokens)} $$" if readable else token.norm
+    return _unquoted(token)
+
+
+def spelled(tokens: Sequence[Token]) -> str:
+    """Given tokens, return their meaning as text: quotes around a name that needs none mean nothing."""
+    return " ".join(_unquoted(token) for token in tokens)
+
+
+def _unquoted(token: Token) -> str:
+    if token.kind != "name":
         return token.norm
-    return "$$ " + " ".join(inner.norm for inner in scan(body_text(token)).tokens) + " $$"
+    name = token.text[1:-1]
+    return name if _UNQUOTED.match(name) and name not in _RESERVED else token.norm
 
 
 def body_text(token: Token) -> str:
@@ -67,11 +97,14 @@ def words_after_modifiers(words: tuple[str, ...]) -> int:
     return index
 
 
-def split(text: str) -> list[Statement]:
-    """Given SQL text, return its statements. A last one that a body or a quote left open says so."""
-    scanned = scan(text)
-    newlines = [offset for offset, character in enumerate(text) if character == "\n"]
-    result, current, down, depth = list[Statement](), list[Token](), False, 0
+def split(text: str, *, rows: bool = False) -> list[Statement]:
+    """Given SQL text, return its statements. A last one that a body or a quote left open says so.
+
+    With `rows`, the values of plain INSERT statements are not looked at.
+    """
+    scanned = scan(text, rows=rows)
+    newlines = [match.start() for match in _NEWLINE.finditer(text)]
+    result, current, down, depth, opened = list[Statement](), list[Token](), False, 0, 0
 
     def finish(closed: bool = True) -> None:
         if current:
@@ -80,37 +113,40 @@ def split(text: str) -> list[Statement]:
             result.append(Statement(tuple(current), line + 1, column, closed, down))
             current.clear()
 
-    for index, token in enumerate(scanned.tokens):
-        if token.kind == "section":
+    tokens = scanned.tokens
+    for index, token in enumerate(tokens):
+        kind = token.kind
+        if kind == "section":
             finish(depth == 0)
-            down, depth = token.norm == "down", 0
-        elif token.kind == "end" and (depth <= 0 or token.text != ";"):
-            finish()
-            depth = 0
-        elif token.kind == "meta":
+            down, depth, opened = token.norm == "down", 0, 0
+        elif kind == "end" and (token.text != ";" or (depth <= 0 and not (opened > 0 and _is_rule(current)))):
+            finish(opened == 0 or _templated(current))
+            depth = opened = 0
+        elif kind == "meta":
             finish()
             current.append(token)
             finish()
-            depth = 0
+            depth = opened = 0
         else:
-            ahead = scanned.tokens[index + 1 : index + 4]
-            if depth <= 0 and token.leads and _starts_another(current, token, ahead):
+            leads = token.leads and depth <= 0 and opened <= 0 and current
+            if leads and _starts_another(current, tokens, index):
                 finish()
-                depth = 0
+                depth = opened = 0
             current.append(token)
-            depth += _nesting(current, token, ahead[0].norm if ahead else "", depth)
-    finish(depth <= 0)
+            if kind == "op":
+                opened += (token.norm == "(") - (token.norm == ")")
+            elif kind == "word" and token.norm in ("begin", "case", "end"):
+                depth += _nesting(current, token, tokens[index + 1].norm if index + 1 < len(tokens) else "", depth)
+    finish(depth <= 0 and (opened == 0 or _templated(current)))
     if not scanned.clean and result:
-        result[-1] = Statement(result[-1].tokens, result[-1].line, result[-1].column, closed=False, down=down)
+        result[-1] = replace(result[-1], closed=False)
     return result
 
 
 def _nesting(current: list[Token], token: Token, following: str, depth: int) -> int:
     """How much deeper this word takes a statement that can hold a body of statements."""
-    if token.kind != "word" or token.norm not in ("begin", "case", "end"):
-        return 0
     if token.norm == "begin":
-        alone = len(current) == 1 and (following in _NOT_A_BLOCK or following == ";")
+        alone = len(current) == 1 and following in _NOT_A_BLOCK
         return 0 if alone or following in ("tran", "transaction") or not _bodied(current) else 1
     if depth <= 0 or (len(current) > 1 and current[-2].norm == "end"):
         return 0  # the CASE of END CASE
@@ -121,30 +157,44 @@ def _nesting(current: list[Token], token: Token, following: str, depth: int) -> 
 
 def _bodied(current: list[Token]) -> bool:
     first = current[0].norm
-    if first in ("if", "while", "declare", "begin", "else"):
+    if first in _BLOCKS:
         return True
+    if first not in ("create", "alter"):
+        return False
     words = tuple(token.norm for token in current[:24])
-    index = words_after_modifiers(words) if first in ("create", "alter") else len(words)
+    index = words_after_modifiers(words)
     return index < len(words) and words[index] in _BODIED
 
 
-def _starts_another(current: list[Token], token: Token, ahead: tuple[Token, ...]) -> bool:
+def _templated(current: list[Token]) -> bool:
+    """Whether parts of the statement may be left out when the template is filled in: then parentheses prove nothing."""
+    return any(token.kind == "control" for token in current)
+
+
+def _is_rule(current: list[Token]) -> bool:
+    """CREATE RULE … DO (a; b): the only semicolons in parentheses."""
+    return current[0].norm == "create" and "rule" in [token.norm for token in current[1:4]]
+
+
+def _starts_another(current: list[Token], tokens: Sequence[Token], index: int) -> bool:
     """Whether a word at the start of a line begins another statement (T-SQL asks for no semicolon)."""
-    if not current or token.norm not in ("create", "alter", "drop", "truncate", "delete", "update") or _bodied(current):
+    if not opens_statement(tokens, index) or _bodied(current) or current[0].norm in _CONTINUED:
         return False
-    if current[0].norm in _CONTINUED or not _complete(current):
-        return False
-    following = [near.norm for near in ahead]
-    if token.norm == "update":
-        return "set" in following[1:]
-    if token.norm == "delete":
-        return following[:1] == ["from"]
-    if token.norm in ("drop", "truncate", "alter"):
-        return following[:1] != ["index"] and bool(_CREATED.intersection(following[:1]))
-    return bool(_CREATED.intersection(following)) or following[:1] == ["unique"]
+    return len(current) > 1 and current[-1].norm not in _UNFINISHED
 
 
-def _complete(current: list[Token]) -> bool:
-    """Whether what was read so far can stand alone: parentheses are closed and no word asks for more."""
-    opened = sum((token.norm == "(") - (token.norm == ")") for token in current)
-    return opened == 0 and len(current) > 1 and current[-1].norm not in _UNFINISHED
+def opens_statement(tokens: Sequence[Token], index: int) -> bool:
+    """Given tokens, return whether a statement that can change a schema or lose rows surely begins at this one."""
+    token = tokens[index]
+    if token.kind != "word" or token.norm not in _OPENERS:
+        return False
+    following = [near.norm for near in tokens[index + 1 : index + 4]]
+    match token.norm:
+        case "update":
+            return "set" in following[1:]
+        case "delete":
+            return following[:1] == ["from"]
+        case "create":
+            return bool(_CREATED.intersection(following)) or following[:1] == ["unique"]
+        case _:
+            return following[:1] != ["index"] and bool(_CREATED.intersection(following[:1]))

@@ -8,15 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ics_guard.detect.python_strings import pieces
-from ics_guard.detect.python_tree import Module, dotted
+from ics_guard.detect.python_tree import Module, assignments, dotted
 from ics_guard.detect.text import word_set
 
-_SIZES = {"smallinteger": 1, "smallint": 1, "integer": 2, "int": 2, "biginteger": 3, "bigint": 3}
-_STRINGS = word_set("string varchar unicode nvarchar char nchar text unicodetext clob mediumtext longtext autostring")
-_UNLIMITED = word_set("text unicodetext clob mediumtext longtext")
-_FRACTIONS = word_set("float double double_precision real numeric decimal")
-_INSTANTS = word_set("datetime timestamp")
-_WRAPPERS = word_set("text DDL dedent cleandoc bindparams strip lstrip rstrip columns quoted_name f")
+_WRAPPERS = word_set(
+    "text DDL dedent cleandoc bindparams strip lstrip rstrip columns quoted_name f upper lower replace str"
+)
 _FILLERS = word_set("Computed Identity")
 _UNSAFE = re.compile(r"[{}'\"\n]")
 
@@ -28,10 +25,11 @@ class Scope:
     module: Module
     names: dict[str, ast.expr] = field(default_factory=dict)
     batches: dict[str, str] = field(default_factory=dict)
+    results: dict[int, tuple[ast.expr, ast.expr]] = field(default_factory=dict)
 
     def inner(self, names: Mapping[str, ast.expr], batches: Mapping[str, str]) -> Scope:
         """The scope inside a function that is called from here with these arguments."""
-        return Scope(self.module, dict(names), dict(batches))
+        return Scope(self.module, dict(names), dict(batches), self.results)
 
     def resolve(self, node: ast.expr) -> ast.expr:
         """The expression that a name stands for, or the node itself."""
@@ -45,6 +43,13 @@ class Scope:
     def _stands_for(self, node: ast.expr) -> ast.expr | None:
         if isinstance(node, ast.Name):
             return self.names.get(node.id, self.module.constants.get(node.id))
+        if isinstance(node, ast.Call):
+            return self.results.get(id(node), (node, None))[1]
+        if isinstance(node, ast.Attribute):
+            owner = self.resolve(node.value)
+            owner = owner.func if isinstance(owner, ast.Call) else owner
+            found = self.module.classes.get(owner.id) if isinstance(owner, ast.Name) else None
+            return assignments(found.body).get(node.attr) if found else None
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
             items, key = self.resolve(node.value), node.slice.value
             if isinstance(items, ast.Dict):
@@ -76,7 +81,7 @@ class Scope:
         return self._called_text(node) if isinstance(node, ast.Call) else None
 
     def _piece(self, part: ast.expr) -> str:
-        known = self.text(part)
+        known = None if isinstance(self.resolve(part), ast.IfExp) else self.text(part)
         return _hole(part) if known is None else known
 
     def _called_text(self, node: ast.Call) -> str | None:
@@ -92,23 +97,35 @@ class Scope:
         if isinstance(node.func, ast.Attribute):
             receiver = self.text(node.func.value)
             if receiver is not None:
-                return receiver
+                return self._changed_text(receiver, node, method)
         return self.text(node.args[0]) if node.args else None
+
+    def _changed_text(self, text: str, node: ast.Call, method: str) -> str | None:
+        if method in ("upper", "lower"):
+            return text.upper() if method == "upper" else text.lower()
+        if method == "replace":
+            given = [self.text(item) for item in node.args]
+            known = [item for item in given if item is not None]
+            return text.replace(known[0], known[1]) if len(known) == len(given) == 2 else None
+        return text
 
     def name(self, node: ast.expr | None) -> str:
         """The name of an object as a migration gives it: a string, or the source of what could not be known."""
         if node is None:
             return ""
-        text = self.text(node)
-        if text is not None or is_constant(self.resolve(node), None):
-            return (text or "").lower()
         resolved = self.resolve(node)
-        if (
-            isinstance(resolved, ast.Call)
-            and resolved.args
-            and _last(resolved, self.module) in ("Column", "Table", "table")
-        ):
-            return self.name(resolved.args[0])
+        text = None if isinstance(resolved, ast.IfExp) else self.text(node)
+        if text is not None or is_constant(resolved, None):
+            return (text or "").lower()
+        if isinstance(resolved, ast.Call):
+            last = _last(resolved, self.module)
+            named = resolved.args[0] if resolved.args and last in ("Column", "Table", "table") else None
+            named = keyword(resolved, "name") if last.lower() in ("column", "enum") and named is None else named
+            if named is not None:
+                return self.name(named)
+        if isinstance(resolved, ast.Name) and resolved.id in self.module.classes:
+            table = self.text(ast.Attribute(resolved, "__tablename__", ast.Load()))
+            return _hole(node) if table is None else table.lower()
         return _hole(node)
 
 
@@ -136,6 +153,16 @@ def is_constant(node: ast.expr | None, value: object) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
 
 
+def is_always(node: ast.expr) -> bool:
+    """Given a condition, return whether it surely holds for every row: `True`, `sa.true()`, `text("1=1")`."""
+    if isinstance(node, ast.Call) and not isinstance(node.func, ast.Lambda):
+        name = ast.unparse(node.func).rpartition(".")[2]
+        return name == "true" or (name == "text" and len(node.args) == 1 and is_always(node.args[0]))
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return "".join(node.value.split()).lower() in ("1=1", "true", "1")
+    return is_constant(node, True)
+
+
 def column_is_required(node: ast.expr | None, scope: Scope) -> bool:
     """Given the Column of an added column, return whether existing rows would lack a value for it."""
     column = scope.resolve(node) if node else None
@@ -151,33 +178,3 @@ def column_is_required(node: ast.expr | None, scope: Scope) -> bool:
     if nullable is None:
         return is_constant(keyword(column, "primary_key"), True)
     return not is_constant(nullable, True)
-
-
-def narrows(old: ast.expr | None, new: ast.expr | None, scope: Scope) -> bool:
-    """Given the type a column has and the one it gets, return whether the new one certainly holds less."""
-    if old is None or new is None:
-        return False
-    (old_name, old_size), (new_name, new_size) = _type(old, scope), _type(new, scope)
-    if old_name in _STRINGS and new_name in _STRINGS:
-        return _length(new_name, new_size) < _length(old_name, old_size)
-    if old_name in _SIZES and new_name in _SIZES:
-        return _SIZES[new_name] < _SIZES[old_name]
-    if old_name in _FRACTIONS and new_name in _FRACTIONS and old_size and new_size:
-        digits, places = (*old_size, 0)[:2]
-        new_digits, new_places = (*new_size, 0)[:2]
-        return new_places < places or new_digits - new_places < digits - places
-    return (old_name in _FRACTIONS and new_name in _SIZES) or (old_name in _INSTANTS and new_name in ("date", "time"))
-
-
-def _type(node: ast.expr, scope: Scope) -> tuple[str, tuple[int, ...]]:
-    node = scope.resolve(node)
-    if not isinstance(node, ast.Call):
-        return dotted(node, scope.module).rpartition(".")[2].lower(), ()
-    named = [keyword(node, name) for name in ("length", "precision", "scale")]
-    sizes = [scope.resolve(size) for size in (*node.args, *named) if size is not None]
-    values = [size.value for size in sizes if isinstance(size, ast.Constant)]
-    return _last(node, scope.module).lower(), tuple(value for value in values if isinstance(value, int))
-
-
-def _length(name: str, size: tuple[int, ...]) -> float:
-    return float("inf") if name in _UNLIMITED or not size else size[0]

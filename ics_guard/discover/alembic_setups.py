@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ics_guard.config import alembic_folders
+from ics_guard.config import OnDisk, alembic_folders
 from ics_guard.discover.nouns import Pattern
 from ics_guard.discover.revisions import Migration
 from ics_guard.discover.worktree import WorkTree, is_aside, is_vendored
@@ -36,7 +36,7 @@ def find_setups(tree: WorkTree, migrations: Iterable[Migration]) -> tuple[list[S
     unresolved: dict[str, str] = {}
     for path in _configurations(tree):
         try:
-            folders, _ = alembic_folders(tree.root, path)
+            folders, _ = alembic_folders(OnDisk(tree.root), path)
         except ConfigError as error:
             unresolved[path] = error.message
             continue

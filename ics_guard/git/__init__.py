@@ -7,7 +7,7 @@ read objects of SHA-256 repositories. It is asked about configuration only, wher
 from __future__ import annotations
 
 from ics_guard.git.arrivals import arrived
-from ics_guard.git.contents import is_tracked, read_blobs, read_contents, read_folder, submodules, tracked_files
+from ics_guard.git.contents import is_tracked, read_blobs, read_contents, submodules, tracked_files
 from ics_guard.git.diffs import (
     SUBMODULE,
     SYMLINK,
@@ -20,10 +20,11 @@ from ics_guard.git.diffs import (
     staged,
 )
 from ics_guard.git.folders import read_folders
-from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, merge_base
+from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, is_zero, merge_base
 from ics_guard.git.process import LOCAL_VARIABLES, answer, output
 from ics_guard.git.pushes import framework_pushes, framework_stage, pushes
 from ics_guard.git.repository import Repository, open_repository
+from ics_guard.git.trees import TreeFiles, read_folder, versions
 
 __all__ = [
     "LOCAL_VARIABLES",
@@ -32,6 +33,7 @@ __all__ = [
     "Diff",
     "FileChange",
     "Repository",
+    "TreeFiles",
     "answer",
     "arrived",
     "between",
@@ -46,6 +48,7 @@ __all__ = [
     "head_commit",
     "identity",
     "is_tracked",
+    "is_zero",
     "merge_base",
     "open_repository",
     "output",
@@ -57,4 +60,5 @@ __all__ = [
     "staged",
     "submodules",
     "tracked_files",
+    "versions",
 ]

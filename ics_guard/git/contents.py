@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ics_guard.git.diffs import SUBMODULE, FileChange
-from ics_guard.git.names import commit_or_tree
 from ics_guard.git.process import missing_object, output, records
 from ics_guard.git.repository import Repository
 
@@ -36,20 +35,6 @@ def read_blobs(repository: Repository, oids: Iterable[str]) -> dict[str, bytes]:
         found[oid] = stream[start:end]
         at = end + 1
     return found
-
-
-def read_folder(repository: Repository, folder: str, tree: str | None) -> list[bytes]:
-    """Given a folder relative to the root and a commit (None: the index), return the contents of its files."""
-    where = folder.rstrip("/") + "/"
-    if tree is None:
-        listed = records(repository, "ls-files", "--stage", "-z", "--", f":(top,literal){where}")
-    else:
-        listed = records(repository, "ls-tree", "-r", "-z", commit_or_tree(repository, tree), "--", where)
-    # `mode id stage` in the index, `mode type id` in a tree; links and submodules hold no evidence
-    lines = [about.partition(b"\t")[0].decode().split() for about in listed]
-    oids = [words[1] if tree is None else words[2] for words in lines if words[0].startswith("100")]
-    blobs = read_blobs(repository, oids)
-    return [blobs[oid] for oid in oids]
 
 
 def tracked_files(repository: Repository, below: str = "") -> list[str]:

@@ -16,7 +16,7 @@ def read_folders(repository: Repository, folder: str, trees: Iterable[str]) -> d
     Links and submodules are left out; where there is no such folder, there are no files. Four git processes do for
     all, and one more for each level of folders. Raise `UsageError` if something is not in this clone.
     """
-    wanted, where = list(dict.fromkeys(trees)), folder.strip("/")
+    wanted, where = list(dict.fromkeys(trees)), "" if folder == "." else folder.strip("/")
     asked = "".join(f"{tree}:{where}\n" for tree in wanted).encode()
     told = output(repository, "cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked).decode()
     answers = dict(zip(wanted, map(str.split, told.splitlines()), strict=True))
@@ -28,10 +28,11 @@ def read_folders(repository: Repository, folder: str, trees: Iterable[str]) -> d
         deeper = []
         for top, below, oid in level:
             for mode, name, entry in _entries(contents[oid], len(oid) // 2):
+                path = f"{below}/{name}" if below else name
                 if mode == b"40000":
-                    deeper.append((top, f"{below}/{name}", entry))
+                    deeper.append((top, path, entry))
                 elif mode.startswith(b"100"):
-                    held[top][f"{below}/{name}"] = entry
+                    held[top][path] = entry
         level = deeper
     blobs = read_blobs(repository, (oid for files in held.values() for oid in files.values()))
     read = {top: {path: blobs[oid] for path, oid in sorted(files.items())} for top, files in held.items()}

@@ -121,7 +121,7 @@ def unknown(name: str) -> NoReturn:
     raise UsageError(
         "unknown-ref",
         f"{name!r} is no commit in this clone",
-        "check the spelling, or get it: git fetch --all --tags   (in CI: check out with fetch-depth: 0)",
+        "check the spelling, or get it: git fetch --all --tags   (in CI: fetch-depth: 0, on GitLab GIT_DEPTH: 0)",
     )
 
 
@@ -129,10 +129,10 @@ def no_merge_base(repository: Repository, base: str, head: str) -> NoReturn:
     """Raise the `UsageError` for two commits that have nothing in common here."""
     if is_shallow(repository):
         message = f"this clone is shallow and does not hold the commit that {base} and {head} have in common"
-        fix = "git fetch --unshallow   (in CI: check out with fetch-depth: 0)"
+        fix = "git fetch --unshallow   (in CI: fetch-depth: 0, on GitLab GIT_DEPTH: 0)"
     else:
         message = f"{base} and {head} have no commit in common"
-        fix = f"compare with a commit that {head} grew from   (in CI: check out with fetch-depth: 0)"
+        fix = f"compare with a commit that {head} grew from   (in CI: fetch-depth: 0, on GitLab GIT_DEPTH: 0)"
     raise UsageError("no-merge-base", message, fix)
 
 

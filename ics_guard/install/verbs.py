@@ -12,6 +12,7 @@ from ics_guard.errors import UsageError
 from ics_guard.git import Repository
 from ics_guard.install import managers, shims
 from ics_guard.install.shims import BLOCKING, HOOKS
+from ics_guard.trust import SIGNERS
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,8 @@ def hooks_folder(repository: Repository) -> Path:
 
 def _compiled(repository: Repository, settings: Config) -> bytes | None:
     watch = settings.watch
-    opaque = tuple(path for path in git.submodules(repository) if watch.kind_below(path))
-    return sieve.compiled(watch.patterns(), settings.inputs, os.fspath(settings.root), opaque)
+    submodules = tuple(path for path in git.submodules(repository) if watch.kind_below(path))
+    return sieve.compiled(watch.patterns(), settings.inputs, os.fspath(settings.root), (SIGNERS, *submodules))
 
 
 def _unwritable(error: OSError) -> UsageError:

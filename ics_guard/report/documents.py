@@ -20,7 +20,7 @@ def check_document(changes: Sequence[Change]) -> dict[str, Any]:
 
 def change_document(change: Change) -> dict[str, Any]:
     """Given a change, return its fields as documents show them."""
-    fields = {name: value for name, value in vars_of(change).items() if name != "effects"}
+    fields = {name: value for name, value in vars_of(change).items() if name not in ("effects", "undoes")}
     return {**fields, "path": change.path, "sources": list(change.sources)}
 
 

@@ -68,7 +68,8 @@ def decision_text(decision: Decision, what: str) -> RenderableType:
         ways = ", ".join(record.backup.id for record in decision.backups)
         parts.append(Text.assemble(("ics-guard: ", "bold green"), f"{changed}", f"; way back: {ways}" if ways else ""))
     else:
-        parts.append(Text.assemble(("ics-guard: ", "bold red"), f"this {what} is held: {changed} without a way back"))
+        about = f": {changed} without a way back" if count else ""
+        parts.append(Text.assemble(("ics-guard: ", "bold red"), f"this {what} is held{about}"))
         parts.append(changes_text(decision.changes, most=_MOST_CHANGES))
     for reason in decision.reasons:
         parts += reason_lines(reason, with_fix=reason.blocking)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ics_guard.detect import detect
@@ -38,6 +39,35 @@ HITS = [
     ("x.cpp", 'auto s = R"(DROP TABLE t)";'),
     ("x.lua", "db:exec([[DROP TABLE t]])"),
     ("x.unknown", "run('TRUNCATE TABLE t')"),
+    ("x.rs", 'let quote = b\'"\'; run("DROP TABLE t")'),
+    ("x.rs", 'String::from("DROP TABLE ") + &name'),
+    ("x.rs", 'run("DO $$ BEGIN DROP TABLE t; END $$")'),
+    ("x.py", "cursor.execute('DROP TABLE ' + name)"),
+    ("x.py", "cursor.execute('DROP TABLE ' + quoted(name) + ' CASCADE')"),
+    ("x.py", "cursor.execute('DROP TABLE %s' % name)"),
+    ("x.go", 'db.Exec("DROP TABLE " + name + ";")'),
+    ("x.go", 'db.Exec(fmt.Sprintf("DROP TABLE %s", name))'),
+    ("x.ts", "await sql`DROP TABLE ${name}`"),
+    ("x.php", "$db->exec('DROP TABLE ' . $name . ' CASCADE');"),
+    ("x.php", '$db->exec("DROP TABLE {$this->prefix}t");'),
+    ("x.php", "$sql = <<<'SQL'\nDROP TABLE t;\nSQL;\n"),
+    ("x.rb", "class << self\n  execute %q{DROP TABLE t}\nend"),
+    ("x.ex", "execute ~s(DROP TABLE t)"),
+    ("x.ex", 'execute "DROP TABLE " <> name'),
+    ("x.kt", 'db.execSQL("""\n  |DROP\n  |TABLE t\n""".trimMargin())'),
+    ("x.cs", 'var s = @"DROP TABLE ""t""";'),
+    ("x.lua", "db:exec('DROP TABLE ' .. name)"),
+    ("x.sh", "psql <<EOF\nDROP TABLE t;\nEOF"),
+    ("x.sh", "echo DROP TABLE t | psql"),
+    ("x.yml", "sql: |\n  DROP TABLE t;\nmore: 1\n"),
+    ("x.yml", "- sql: DROP TABLE t\n"),
+    ("x.xml", "<sql>DROP TABLE t</sql>"),
+    ("x.json", '{"up": "DROP TABLE t"}'),
+    ("schema", "-- all of it\nDROP TABLE t;\n"),
+    ("x.txt", "DROP TABLE t;"),
+    ("x.tmpl", "{{ if .x }}DROP TABLE {{ .Name }};{{ end }}"),
+    ("x.sql", "DROP TABLE t;"),
+    ("x.sql.j2", "DROP TABLE {{ t }};"),
 ]
 
 QUIET = [
@@ -50,6 +80,14 @@ QUIET = [
     ("x.ts", "toast('Drop the file here to create a new index')"),
     ("x.ts", "t('Alter table settings and drop columns you do not need')"),
     ("x.rs", 'conn.execute("DELETE FROM t")'),
+    ("x.py", "cursor.execute('DELETE FROM ' + name)"),
+    ("x.py", 'def f() -> None:\n    """DROP TABLE t"""\n'),
+    ("x.py", '"""DROP TABLE t"""\nimport os\n'),
+    ("x.rs", '#[doc = "DROP TABLE t"]\nfn f() {}'),
+    ("x.tsx", "<p>Drop table users</p>"),
+    ("x.ts", "it('should drop table users', () => {})"),
+    ("x.txt", "First create a table (any), then drop table users. Alter table foo if you must."),
+    ("x.md", "Run `DROP TABLE t` or\n\nDROP TABLE t;\n"),
     ("x.rs", "conn.query(\"SELECT * FROM t WHERE name = 'create table'\")"),
     ("x.rs", "let create = drop(table);"),
     ("x.rs", 'say("DROP ", "TABLE t")'),
@@ -78,6 +116,60 @@ def test_writing_the_schema_table_is_found(find: Find) -> None:
 @pytest.mark.parametrize(("path", "text"), QUIET)
 def test_comments_prose_and_rows_are_no_ddl(find: Find, path: str, text: str) -> None:
     assert find(Kind.EMBEDDED, None, text, path) == []
+
+
+def test_what_is_put_in_is_a_hole(find: Find) -> None:
+    for text in ("'ALTER TABLE ' + t + ' DROP COLUMN c'", "f'ALTER TABLE {t} DROP COLUMN c'"):
+        (change,) = find(Kind.EMBEDDED, None, f"run({text})", "x.py")
+        assert (change.rule, change.effects) == ("sql.drop_column", ())
+        assert change.object.endswith("}.c")
+
+
+def test_rows_count_beside_ddl_in_one_string_alone(find: Find) -> None:
+    text = 'run("DELETE FROM u");\nrun("DELETE FROM t; ALTER TABLE t ADD COLUMN c int;");'
+    assert [(change.rule, change.object) for change in find(Kind.EMBEDDED, None, text)] == [
+        ("sql.delete_all", "t"),
+        ("sql.add_column", "t.c"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("x.py", "q = 'CREATE TABLE t (a int, b int)'", 'q = (\n    "CREATE TABLE t "\n    "(a int, b int)"\n)'),
+        ("x.ts", 'q("CREATE TABLE t (" +\n"a int)")', "q(\n  `CREATE TABLE t (\n    a int\n  )`\n)"),
+        ("x.ts", "q(['CREATE TABLE t (', 'a int', ')'])", "q([\n  'CREATE TABLE t (',\n  'a int',\n  ')',\n])"),
+        ("x.go", 'q("DROP TABLE t")', "q(`\n\tDROP TABLE t;\n`)"),
+        ("x.rs", 'q("ALTER TABLE t \\\n    ADD c int")', 'q(\n    r#"ALTER TABLE t ADD c int"#,\n)'),
+        ("x.php", '$q = "DROP TABLE t";', "$q = <<<SQL\n  DROP TABLE t;\nSQL;\n"),
+        ("x.rb", 'execute("DROP TABLE t")', "execute <<~SQL\n  DROP TABLE t\nSQL\n"),
+        ("x.yml", "sql: DROP TABLE t\n", "sql: |\n  DROP\n    TABLE t;\n"),
+    ],
+)
+def test_another_way_to_write_the_string_is_silent(find: Find, path: str, before: str, after: str) -> None:
+    assert find(Kind.EMBEDDED, None, before, path)
+    assert find(Kind.EMBEDDED, before, after, path) == []
+    assert find(Kind.EMBEDDED, after, before, path) == []
+
+
+@pytest.mark.parametrize("suffix", ["rs", "py", "go", "ts", "php", "rb", "ex", "sh", "yml", "txt", "cs", "cpp", "kt"])
+@pytest.mark.parametrize("piece", ['"""', "<<A\n", 'r#"', "/*", '@"', "%{", "create table t ", "'a", '"a"+x+', "[["])
+def test_hostile_text_takes_linear_time(suffix: str, piece: str) -> None:
+    spent = []
+    for times in (2_000, 8_000):
+        start = process_time()
+        detect(Kind.EMBEDDED, f"x.{suffix}", None, ("DROP TABLE\n" + piece * times).encode())
+        spent.append(process_time() - start)
+    assert spent[1] < 10 * spent[0] + 0.2
+
+
+def test_a_long_file_is_read_at_once() -> None:
+    line = 'fn f{0}() -> &\'static str {{ let quote = \'"\'; log("it is fine, {0}"); "SELECT a FROM t{0}" }}\n'
+    text = "".join(line.format(number) for number in range(10_000))
+    start = process_time()
+    (change,) = detect(Kind.EMBEDDED, "x.rs", text.encode(), (text + 'run("DROP TABLE t");\n').encode())
+    assert change.line == 10_001
+    assert process_time() - start < 5
 
 
 def test_a_new_layout_is_silent(find: Find) -> None:
@@ -115,6 +207,7 @@ def test_what_is_no_text_is_unknown() -> None:
     assert change.severity is Severity.UNKNOWN
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=80), st.sampled_from(["rs", "py", "go", "ts", "php", "sh", "lua", "cs", "cpp", "txt"]))
 def test_any_text_can_be_looked_through(text: str, suffix: str) -> None:
     assert all(text[literal.start : literal.start + 1] for literal in literals(text, f"x.{suffix}"))

@@ -1,0 +1,165 @@
+"""The schema-impacting changes of diffs: every watched file by meaning, and what only the whole diff can tell."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ics_guard import git, policy
+from ics_guard.config import Watch
+from ics_guard.detect import detect, unread
+from ics_guard.detect.alembic import Revision, read_revision
+from ics_guard.detect.alembic_graph import graph_changes
+from ics_guard.detect.rules import RULES, WAY_DOWN
+from ics_guard.errors import ConfigError
+from ics_guard.git import Diff, FileChange
+from ics_guard.model import Change, Kind
+from ics_guard.project import Project
+
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The changes of diffs, the Alembic revisions that the diffs' own files hold, and those among them that changed.
+
+    `edited` has, for each revision that was there before, a change that the edit (or deletion) of its upgrade means.
+    """
+
+    changes: tuple[Change, ...]
+    revisions: Mapping[str, Revision]
+    edited: Mapping[str, Change]
+
+
+def find_changes(project: Project, *diffs: Diff) -> Findings:
+    """Given diffs, return their schema-impacting changes, severities by policy, sources attached.
+
+    Raise `ConfigError` for a rule in the policy that there is not, `UsageError` for a file that git does not have.
+    """
+    _refuse_unknown_rules(project)
+    reading = _Reading(project, diffs)
+    changes = [change for diff in diffs for change in _without_moves(reading.changes_of(diff))]
+    judged = {(one.path, one.digest): one for one in with_policy(project, _without_idle_notices(changes))}
+    edited = {revision: judged[key] for revision, key in reading.edited.items() if key in judged}
+    return Findings(tuple(judged.values()), reading.revisions, edited)
+
+
+class _Reading:
+    """The watched files of diffs, each version read once, however many diffs hold it."""
+
+    def __init__(self, project: Project, diffs: Sequence[Diff]) -> None:
+        self._project = project
+        self._watch = project.config.watch
+        self._files = {diff: [file for file in diff.files if self._kinds(file)] for diff in diffs}
+        listed = [file for files in self._files.values() for file in files]
+        self._contents = git.read_contents(project.repository, listed)
+        self._folders: dict[str, Mapping[str | None, Mapping[str, bytes]]] = {}
+        self._found: dict[FileChange, list[Change]] = {}
+        self.revisions: dict[str, Revision] = {}
+        self.edited: dict[str, tuple[str, str]] = {}
+
+    def changes_of(self, diff: Diff) -> list[Change]:
+        """What each file means, with what the graph of the revisions makes of it."""
+        changes = []
+        for file in self._files[diff]:
+            if file not in self._found:
+                self._found[file] = self._read(file)
+            changes += self._found[file]
+        for folder in self._watch.alembic_folders:
+            if self._touches(diff, folder):
+                contents = self._revisions(folder)
+                changes = graph_changes(contents[diff.base], contents[diff.head], changes)
+        return changes
+
+    def _touches(self, diff: Diff, folder: str) -> bool:
+        paths = (path for file in self._files[diff] for path in file.paths)
+        inside = (path for path in paths if folder == "." or path.startswith(f"{folder}/"))
+        return any(self._watch.kind_of(path) is Kind.ALEMBIC for path in inside)
+
+    def _kinds(self, file: FileChange) -> set[Kind]:
+        return {kind for path in file.paths if (kind := _kind_of(self._watch, file, path))}
+
+    def _read(self, file: FileChange) -> list[Change]:
+        before, after = (self._contents[oid] if oid else None for oid in (file.before, file.after))
+        found = _detect_file(self._watch, file, before, after)
+        if Kind.ALEMBIC in self._kinds(file):
+            was, now = (read_revision(content) if content is not None else None for content in (before, after))
+            self.revisions |= {one.revision: one for one in (was, now) if one}
+            upgrading = next((change for change in found if change.rule not in WAY_DOWN), None)
+            if was and upgrading:
+                self.edited[was.revision] = (upgrading.path, upgrading.digest)
+        return found
+
+    def _revisions(self, folder: str) -> Mapping[str | None, Mapping[str, bytes]]:
+        """Every file of a folder of revisions at both ends of each diff that touches it, read once."""
+        if folder not in self._folders:
+            ends = {tree for diff in self._files if self._touches(diff, folder) for tree in (diff.base, diff.head)}
+            self._folders[folder] = {
+                tree: {path: content for path, content in files.items() if self._watch.kind_of(path) is Kind.ALEMBIC}
+                for tree, files in git.read_folder(self._project.repository, folder, ends).items()
+            }
+        return self._folders[folder]
+
+
+def with_policy(project: Project, changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Given changes, return each once, with the severity that policy gives it and the sources that answer for it."""
+    ruled = policy.with_rules(changes, project.environment.policy.rules)
+    sourced = {(one.path, one.digest): replace(one, sources=_guarding(project, one)) for one in ruled}
+    return tuple(sourced.values())
+
+
+def _guarding(project: Project, change: Change) -> tuple[str, ...]:
+    sources = (source for source in project.environment.sources.values() if source.gate)
+    everyone = change.kind is Kind.CONFIG  # what is asked of them all is every source's business
+    return tuple(source.name for source in sources if everyone or source.guards_path(change.path))
+
+
+def _refuse_unknown_rules(project: Project) -> None:
+    for name in project.environment.policy.rules:
+        if name not in RULES:
+            near = difflib.get_close_matches(name, RULES, 1, 0.0)
+            raise ConfigError(
+                "unknown-rule", f"there is no rule {name!r} for [policy.rules]", f"did you mean {near[0]}?"
+            )
+
+
+def _kind_of(watch: Watch, file: FileChange, path: str) -> Kind | None:
+    """How a file is to be read; a thing without content counts as what may lie behind it."""
+    kind = watch.kind_of(path)
+    return watch.kind_below(path, named=file.opaque == git.SYMLINK) if file.opaque and not kind else kind
+
+
+def _detect_file(watch: Watch, file: FileChange, before: bytes | None, after: bytes | None) -> list[Change]:
+    kind = _kind_of(watch, file, file.path)
+    if file.opaque or any(content is not None and content.startswith(_LFS_POINTER) for content in (before, after)):
+        return unread(kind, file.path, before, after) if kind and before != after else []
+    if not file.previous_path or file.previous_path == file.path:
+        return detect(kind, file.path, before, after) if kind else []
+    previous_kind = watch.kind_of(file.previous_path)
+    if kind and kind is previous_kind:
+        return detect(kind, file.path, before, after, previous_path=file.previous_path)
+    gone = detect(previous_kind, file.previous_path, before, None) if previous_kind else []
+    return gone + (detect(kind, file.path, None, after) if kind else [])
+
+
+def _without_moves(changes: list[Change]) -> list[Change]:
+    """Code may keep its DDL in any file: what is gone from one and came in unchanged in another only moved."""
+    came = defaultdict[str, list[Change]](list)
+    for change in changes:
+        if change.kind is Kind.EMBEDDED and not change.undoes:
+            came[change.digest].append(change)
+    moved: list[Change] = []
+    for gone in changes:
+        digests = gone.undoes if gone.kind is Kind.EMBEDDED else ()
+        if digests and all(len(came[digest]) >= count for digest, count in Counter(digests).items()):
+            moved += [gone, *(came[digest].pop() for digest in digests)]
+    left = {id(change) for change in moved}
+    return [change for change in changes if id(change) not in left]
+
+
+def _without_idle_notices(changes: list[Change]) -> list[Change]:
+    """That a model changed is worth saying where no migration goes with it."""
+    migrated = any(change.kind is not Kind.MODEL for change in changes)
+    return [change for change in changes if change.kind is not Kind.MODEL] if migrated else changes

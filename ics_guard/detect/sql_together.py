@@ -1,0 +1,188 @@
+"""What a statement means beside the others of its file: types that narrow, columns filled first, tables rebuilt."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from ics_guard.detect.operations import Operation
+from ics_guard.detect.sql_names import name_at, skip, top_level
+from ics_guard.detect.sql_split import Statement, words_after_modifiers
+from ics_guard.detect.sql_types import Type, narrows, table_columns, type_at
+from ics_guard.detect.text import word_set
+
+Read = Sequence[tuple[Statement, Sequence[Operation]]]
+
+_TYPE = re.compile(
+    r"(?:add|alter|modify|change)(?: column)?(?: if not exists| if exists)? "
+    r"(?P<name>\"[^\"]*\"|`[^`]*`|\[[^]]*\]|\S+) (?:set data type |type )?(?P<type>.*)"
+)
+_HOLE = re.compile(r"[{%<:$]")
+_LOSES_ROWS = word_set(
+    "where limit join distinct group having union except intersect ignore conflict replace top offset"
+)
+
+
+@dataclass
+class _Seen:
+    """What the file has said so far: types, columns with a value in every row, added columns, temporary tables."""
+
+    types: defaultdict[str, dict[str, Type]] = field(default_factory=lambda: defaultdict(dict))
+    filled: set[str] = field(default_factory=set)
+    added: set[str] = field(default_factory=set)
+    temporary: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """All rows of one table put into another: where in the file, how, and which columns ("*" for all)."""
+
+    at: int
+    source: str
+    target: str
+    columns: frozenset[str]
+    canonical: str
+
+
+def together(read: Read) -> list[Operation]:
+    """Given the statements of a file with what each means alone, return their operations judged together."""
+    seen = _Seen()
+    renames = _renames(read)
+    rebuilt = partial(_rebuilt, _copies(read), renames)
+    result = []
+    for index, (statement, operations) in enumerate(read):
+        for operation in operations:
+            if seen.temporary & {operation.object, operation.table}:
+                continue
+            certain = _without_holes(operation)
+            if operation.rule == "sql.drop_table":
+                result.append(rebuilt(index, certain, seen.types.get(operation.object, {}).keys()))
+            else:
+                result.append(_judged(statement, certain, seen))
+        _learn(statement, seen)
+        for when, old, new in renames:
+            if when == index:
+                seen.types[new] = seen.types.pop(old, {})
+    return result
+
+
+def _without_holes(operation: Operation) -> Operation:
+    """What is put in by a template is no name to look for in a database."""
+    certain = tuple(effect for effect in operation.effects if not _HOLE.search(effect.object.partition(":")[2]))
+    return replace(operation, effects=certain)
+
+
+def _learn(statement: Statement, seen: _Seen) -> None:
+    first = statement.words[0]
+    made = table_columns(statement) if first == "create" else None
+    if first == "create" and {"temp", "temporary"}.intersection(statement.words[1:4]):
+        start = words_after_modifiers(statement.words) + 1
+        seen.temporary.add(name_at(statement.tokens, skip(statement.words, start, "if", "not", "exists"))[0])
+    elif made:
+        seen.types[made[0]] = made[1]
+    elif first == "update":
+        seen.filled |= _assigned(statement)
+
+
+def _judged(statement: Statement, operation: Operation, seen: _Seen) -> Operation:
+    column = operation.object
+    meaning = operation.canonical.removeprefix(f"alter table {operation.table} ")
+    if operation.rule in ("sql.add_column", "sql.add_required_column"):
+        seen.added.add(column)
+        seen.types[operation.table][_last(column)] = _written(meaning)
+    elif " set default " in meaning:
+        seen.filled.add(column)
+    elif operation.rule == "sql.set_not_null" and column in seen.filled | seen.added:
+        return replace(operation, rule="sql.set_not_null_filled", canonical=f"{operation.canonical} filled")
+    elif operation.rule == "sql.alter_type":
+        columns, new = seen.types[operation.table], _written(meaning)
+        old, columns[_last(column)] = columns.get(_last(column), ()), new
+        if narrows(old, new):
+            detail = f"It was {_shown(old)} and becomes {_shown(new)}."
+            return replace(operation, rule="sql.narrow_type", detail=detail)
+    elif operation.rule == "sql.update_all" and statement.words[0] == "update":
+        assigned = _assigned(statement)
+        if assigned and assigned <= seen.added:
+            return replace(operation, rule="sql.fill_column", canonical=f"{operation.canonical} new")
+    return operation
+
+
+def _written(meaning: str) -> Type:
+    """The type in one action of ALTER TABLE."""
+    match = _TYPE.match(meaning)
+    return type_at(match["type"].split(" "), 0) if match else ()
+
+
+def _shown(kind: Type) -> str:
+    return " ".join(kind).replace(" ( ", "(").replace(" )", ")").replace(" , ", ", ")
+
+
+def _assigned(statement: Statement) -> set[str]:
+    """The columns that an UPDATE writes, each with its table."""
+    words, tokens = statement.words, statement.tokens
+    table, _ = name_at(tokens, skip(words, 1, "only"))
+    if "set" not in words:
+        return set()
+    start = words.index("set") + 1
+    end = next((at for at in range(start, len(words)) if words[at] in ("from", "where", "returning")), len(words))
+    names = (name_at(part, skip([token.norm for token in part], 0, "("))[0] for part in top_level(tokens[start:end]))
+    return {f"{table}.{_last(name)}" for name in names}
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _copies(read: Read) -> list[_Copy]:
+    """INSERT INTO a SELECT … FROM b and CREATE TABLE a AS SELECT … FROM b, where no row of b can be left out."""
+    result = []
+    for at, (statement, _) in enumerate(read):
+        words, tokens = statement.words, statement.tokens
+        if words[0] not in ("insert", "create") or "select" not in words or _LOSES_ROWS.intersection(words):
+            continue
+        select = words.index("select")
+        from_ = words.index("from", select) if "from" in words[select:] else 0
+        source, end = name_at(tokens, from_ + 1) if from_ else ("", 0)
+        if words[0] == "insert":
+            target, after = name_at(tokens, skip(words, 1, "into"))
+            listed = words[after : after + 1] == ("(",) or after == select
+        else:
+            start = words_after_modifiers(words)
+            target, after = name_at(tokens, skip(words, start + 1, "if", "not", "exists"))
+            listed = words[start : start + 1] == ("table",) and words[after : after + 1] == ("as",)
+        alone = end == len(words) or (end + 1 == len(words) and tokens[end].kind in ("word", "name"))
+        if source and target and listed and alone:
+            columns = frozenset(token.text.strip('"`[]').lower() for token in tokens[select + 1 : from_])
+            result.append(_Copy(at, source, target, columns, statement.canonical))
+    return result
+
+
+def _renames(read: Read) -> list[tuple[int, str, str]]:
+    return [
+        (at, operation.object, operation.effects[1].object.removeprefix("table:"))
+        for at, (_, operations) in enumerate(read)
+        for operation in operations
+        if operation.rule == "sql.rename_table" and len(operation.effects) == 2
+    ]
+
+
+def _rebuilt(
+    copies: Sequence[_Copy], renames: Sequence[tuple[int, str, str]], at: int, drop: Operation, known: Set[str]
+) -> Operation:
+    """A drop, unless all rows were copied before into the table that takes this one's name, or took it already."""
+    for copy in copies:
+        if copy.source != drop.object or copy.at > at:
+            continue
+        takes_name = any(old == copy.target and new == copy.source and at < when for when, old, new in renames)
+        took_name = any(old == copy.target and new == copy.source and when < copy.at for when, old, new in renames)
+        copied_back = any(back.source == copy.target and back.target == copy.source and back.at > at for back in copies)
+        if not (takes_name or took_name or copied_back):
+            continue
+        left_out = sorted(known - copy.columns) if "*" not in copy.columns else []
+        if left_out:
+            return replace(drop, detail=f"The copy that takes its place leaves out {', '.join(left_out)}.")
+        return replace(drop, rule="sql.rebuild_table", canonical=f"{drop.canonical} after {copy.canonical}")
+    return drop

@@ -1,0 +1,81 @@
+"""The files of one commit, tree or index, read one by one: a configuration that is not checked out, and evidence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ics_guard.git.contents import read_blobs
+from ics_guard.git.folders import read_folders
+from ics_guard.git.process import output, records
+from ics_guard.git.repository import Repository
+
+
+@dataclass(frozen=True)
+class TreeFiles:
+    """The files of a commit or tree by its id, of the index where it is None. Paths are relative to the root."""
+
+    repository: Repository
+    tree: str | None
+
+    @property
+    def root(self) -> Path:
+        """The top of the work tree, for names that are written in full."""
+        return self.repository.root
+
+    def read(self, path: str) -> bytes | None:
+        """Given a path, return what is in that file, None if there is none. Raise `UsageError` if git lacks it."""
+        found = self.list(path)
+        oid = found.get(path)
+        return read_blobs(self.repository, [oid])[oid] if oid else None
+
+    def has_folder(self, path: str) -> bool:
+        """Given a path, return whether it is a folder (`.` is one)."""
+        return path == "." or any(name.startswith(f"{path}/") for name in self.list(path))
+
+    def list(self, below: str) -> dict[str, str]:
+        """Given a path, return the id of each plain file at or below it, by path, undecodable bytes as surrogates."""
+        if self.tree is None:
+            listed = records(self.repository, "ls-files", "--stage", "-z", "--", f":(top,literal){below}")
+        else:
+            raw = output(self.repository, "ls-tree", "-r", "-z", "--full-tree", self.tree, "--", below)
+            listed = raw.split(b"\0")[:-1]
+        found = {}
+        for line in listed:  # `mode id stage` in the index, `mode type id` in a tree; links and submodules are no files
+            about, _, name = line.partition(b"\t")
+            words = about.decode().split()
+            if words[0].startswith("100"):
+                found[os.fsdecode(name)] = words[1] if self.tree is None else words[2]
+        return found
+
+
+def read_folder(
+    repository: Repository, folder: str, trees: Collection[str | None]
+) -> dict[str | None, dict[str, bytes]]:
+    """Given a folder relative to the root and commits or trees (None: the index), return for each its files by path."""
+    committed = read_folders(repository, folder, (tree for tree in trees if tree is not None))
+    found: dict[str | None, dict[str, bytes]] = {tree: files for tree, files in committed.items()}  # noqa: C416
+    if None in trees:
+        listed = TreeFiles(repository, None).list("" if folder == "." else folder.rstrip("/") + "/")
+        blobs = read_blobs(repository, listed.values())
+        found[None] = {path: blobs[oid] for path, oid in listed.items()}
+    return found
+
+
+def versions(
+    repository: Repository, trees: Collection[str | None], paths: Sequence[str]
+) -> dict[str | None, tuple[str, ...]]:
+    """Given trees (None: the index) and paths, return for each tree the ids of what is there, "" for nothing."""
+    wanted = [tree for tree in dict.fromkeys(trees) if tree is not None]
+    questions = "".join(f"{tree}:{path}\n" for tree in wanted for path in paths)
+    answers = output(repository, "cat-file", "--batch-check=%(objectname)", stdin=os.fsencode(questions)).splitlines()
+    oids = ["" if b" " in line else line.decode() for line in answers]
+    found: dict[str | None, tuple[str, ...]] = {
+        tree: tuple(oids[at : at + len(paths)])
+        for tree, at in zip(wanted, range(0, len(oids), len(paths) or 1), strict=True)
+    }
+    if None in trees:
+        found[None] = tuple(TreeFiles(repository, None).list(path).get(path, "") for path in paths)
+    return found

@@ -1,0 +1,112 @@
+"""How a person writes evidence: an attestation where the data is at hand, or a waiver that says why none is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from ics_guard import evidence, signing, stricter
+from ics_guard.errors import UsageError
+from ics_guard.evidence import Document
+from ics_guard.git import Diff
+from ics_guard.model import Change, Decision, Severity
+from ics_guard.project import Project, utc_now
+from ics_guard.trust import SIGNERS, config_value
+
+
+def attest(
+    project: Project, diff: Diff, *, key: str = "", until: datetime | None = None
+) -> tuple[Decision, tuple[Path, ...]]:
+    """Given a diff, judge it here, where the data is, and write down for each change which backup is its way back.
+
+    Return the decision and the files: none where the gate holds. The evidence is good for as long as the drills that
+    it rests on (`policy.redrill`), or until an earlier moment. Raise `UsageError` where nothing can be attested.
+    """
+    signing_key = _signing_key(project, key)
+    decision = stricter.pass_or_block(project, [diff], via="attest")
+    if not decision.allowed:
+        return decision, ()
+    changes = [change for change in decision.changes if change.digest in decision.ways]
+    if not changes:
+        raise UsageError(
+            "nothing-to-attest",
+            "there is no change here for which a backup on this machine is the way back",
+            "stage the change, or name it with --range, on a machine that has the data",
+        )
+    return decision, _write(
+        project, "attest", [_attestation(project, change, decision, until) for change in changes], signing_key
+    )
+
+
+def waive(
+    project: Project, diff: Diff, *, reason: str, key: str = "", until: datetime | None = None
+) -> tuple[Path, ...]:
+    """Given a diff, write down that its changes may pass without a way back, and return the files.
+
+    Signed where a key is at hand, which policy may demand. Raise `UsageError` where policy refuses waivers.
+    """
+    rules, name = project.environment.policy, project.environment.name
+    if rules.waivers == "refuse":
+        said = f"the policy of {name} accepts no waivers"
+        raise UsageError("waivers-refused", said, f"make the way back itself: ics-guard backup --env {name}")
+    found = stricter.changes_of(project, [diff])
+    changes = [change for change in found if change.severity is not Severity.NOTICE]
+    if not changes:
+        raise UsageError("nothing-to-waive", "there is no schema-impacting change to waive", "stage the change first")
+    now, who = utc_now(), project.operator
+    documents = [
+        evidence.waiver(change, env=name, author=who, reason=reason, at=now, until=until) for change in changes
+    ]
+    signing_key = _signing_key(project, key) if key or rules.waivers == "signed" else _own_key(project)
+    return _write(project, "waive", documents, signing_key)
+
+
+def _attestation(project: Project, change: Change, decision: Decision, until: datetime | None) -> Document:
+    ways = decision.ways[change.digest]
+    drilled = [way.record.verified_at for way in ways.values() if way.record.verified_at]
+    good_until = min(drilled) + project.environment.policy.redrill
+    return evidence.attestation(
+        change,
+        ways,
+        env=project.environment.name,
+        author=project.operator,
+        at=utc_now(),
+        until=min(until, good_until) if until else good_until,
+    )
+
+
+def _write(project: Project, event: str, documents: Sequence[Document], key: str) -> tuple[Path, ...]:
+    if key:
+        payloads = [evidence.payload(evidence.encode(document)) for document in documents]
+        program = config_value(project, "gpg.ssh.program", path=True) or signing.PROGRAM
+        signatures = signing.sign(payloads, key, program)
+        documents = [replace(one, signature=text) for one, text in zip(documents, signatures, strict=True)]
+    written = tuple(evidence.write(project.repository.root, document) for document in documents)
+    first = evidence.encode(documents[0])
+    about = {name: first[name] for name in ("reason", "until")} if event == "waive" else {"until": first["until"]}
+    project.record(event, "", {**about, "changes": sorted(one.change for one in documents), "signed": bool(key)})
+    return written
+
+
+def _signing_key(project: Project, given: str) -> str:
+    key = given or _own_key(project)
+    if not key:
+        raise UsageError(
+            "no-signing-key",
+            "evidence is signed with an SSH key, as git signs commits, and git's configuration names none",
+            "git config gpg.format ssh && git config user.signingkey ~/.ssh/id_ed25519.pub   (or: --key FILE), "
+            f"and list it in {SIGNERS}",
+        )
+    return key
+
+
+def _own_key(project: Project) -> str:
+    """The key that git would sign commits with, "" if it is none of SSH."""
+    if config_value(project, "gpg.format") != "ssh":
+        return ""
+    if named := config_value(project, "user.signingkey"):
+        return named
+    command = config_value(project, "gpg.ssh.defaultKeyCommand")
+    return signing.default_key(command) if command else ""

@@ -1,0 +1,349 @@
+"""Evidence in commits: made where the data is, believed where it is not, and worth nothing once it moved."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ics_guard import evidence
+from ics_guard.evidence import FOLDER
+from ics_guard.model import Change, Kind, Severity
+from ics_guard.signing import SignatureError
+from tests.support import CONFIG, git, ics_guard, make_repository
+
+SIGNERS = ".ics-guard/allowed_signers"
+ADD = "ALTER TABLE episodes ADD COLUMN rating INTEGER;\n"
+DROP = "ALTER TABLE episodes DROP COLUMN duration;\n"
+
+
+def make_key(folder: Path, name: str) -> Path:
+    path = folder / name
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)], check=True)
+    return path
+
+
+def allowed(*keys: Path, options: str = "") -> str:
+    return "".join(f"{key.name}@example.org {options}{key.with_suffix('.pub').read_text()}" for key in keys)
+
+
+@dataclass(frozen=True)
+class Team:
+    """A laptop with data and a key that main trusts, and a place without data that clones from it."""
+
+    laptop: Path
+    key: Path
+    folder: Path
+
+    def change(self, name: str = "0002.sql", text: str = ADD) -> None:
+        (self.laptop / "migrations" / name).write_text(text)
+        self.commit()
+
+    def commit(self) -> None:
+        git(self.laptop, "add", "-A")
+        git(self.laptop, "commit", "-qm", "work", "--no-verify")
+
+    def attest(self, *options: str) -> None:
+        done = ics_guard(self.laptop, "attest", "--range", "main..HEAD", "--key", str(self.key), *options)
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.commit()
+
+    def files(self) -> list[Path]:
+        return sorted((self.laptop / FOLDER).iterdir())
+
+    def edit(self, **fields: Any) -> None:
+        """Change fields of every evidence file, as somebody would who hopes that nobody looks."""
+        for path in self.files():
+            path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
+        self.commit()
+
+    def judged(self, *options: str) -> tuple[int, dict[str, Any]]:
+        """The verdict in a fresh clone, as CI sees it."""
+        clone = self.folder / f"ci-{len(list(self.folder.iterdir()))}"
+        git(self.folder, "clone", "-q", "-b", "work", str(self.laptop), str(clone))
+        done = ics_guard(clone, "gate", "--range", "origin/main..HEAD", "--json", *options)
+        assert git(clone, "status", "--porcelain", "--ignored").stdout == "", "the gate writes nothing here"
+        document: dict[str, Any] = json.loads(done.stdout)
+        return done.returncode, document
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Team:
+    return make_team(tmp_path)
+
+
+def make_team(folder: Path, config: str = CONFIG) -> Team:
+    laptop = make_repository(folder / "laptop", config=config)
+    key = make_key(folder, "ada")
+    (laptop / ".ics-guard").mkdir()
+    (laptop / SIGNERS).write_text(allowed(key))
+    git(laptop, "add", "-A")
+    git(laptop, "commit", "-qm", "signers", "--no-verify")
+    git(laptop, "switch", "-qc", "work")
+    return Team(laptop, key, folder)
+
+
+def codes(document: dict[str, Any]) -> list[str]:
+    return [reason["code"] for reason in document["reasons"]]
+
+
+def test_a_change_attested_on_the_laptop_passes_where_there_is_no_data(team: Team) -> None:
+    team.change()
+    code, document = team.judged()
+    assert (code, codes(document)) == (1, ["never-seen"])
+    assert "attest" in document["reasons"][0]["fix"]
+    team.attest()
+    code, document = team.judged()
+    assert (code, codes(document)) == (0, ["attested"])
+    (path,) = team.files()
+    written = json.loads(path.read_text())
+    (way,) = written["ways"]
+    assert written["change"] == document["changes"][0]["digest"]
+    assert way["backup"] in document["reasons"][0]["message"]
+    assert "ada@example.org" in document["reasons"][0]["message"]
+    stored = team.laptop / "backups" / "sqlite" / f"{way['backup']}.db.zst"
+    assert (
+        subprocess.run(["sha256sum", stored], capture_output=True, text=True, check=True).stdout[:64] == way["sha256"]
+    )
+    until = datetime.fromisoformat(written["until"])
+    assert timedelta(days=29) < until - datetime.now(UTC) <= timedelta(days=30), "as long as the drill is good"
+    assert ics_guard(team.laptop, "ledger", "verify").returncode == 0
+
+
+def test_evidence_survives_rebase_squash_reformatting_and_a_neighbour(team: Team) -> None:
+    team.change("0002.sql", ADD)
+    team.attest()
+    git(team.laptop, "switch", "-q", "main")
+    (team.laptop / "README").write_text("another pull request\n")
+    (team.laptop / "migrations" / "0002.sql").write_text("CREATE INDEX i ON episodes (title);\n")
+    team.commit()
+    git(team.laptop, "switch", "-q", "work")
+    merged = subprocess.run(["git", "rebase", "-q", "main"], cwd=team.laptop, capture_output=True, check=False)
+    assert merged.returncode, "both edit one file"
+    text = "-- both\nCREATE INDEX i ON episodes (title);\n\nalter table  episodes\n  add column RATING integer;\n"
+    (team.laptop / "migrations" / "0002.sql").write_text(text)
+    git(team.laptop, "add", "-A")
+    git(team.laptop, "-c", "core.editor=true", "rebase", "--continue")
+    git(team.laptop, "reset", "-q", "--soft", "main")
+    team.commit()
+    assert team.judged()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (lambda team: team.edit(until="2099-01-01T00:00:00Z"), "evidence-forged"),
+        (lambda team: team.edit(signature=""), "evidence-unsigned"),
+        (lambda team: team.edit(env="prod"), "evidence-other-environment"),
+        (lambda team: team.edit(change="0" * 64), "evidence-other-content"),
+        (lambda team: team.edit(schema_version=9), "evidence-unreadable"),
+        (lambda team: team.edit(ways="all"), "evidence-unreadable"),
+        (lambda team: team.edit(until=None), "evidence-no-expiry"),
+        (lambda team: team.edit(until="2020-01-01T00:00:00Z"), "evidence-expired"),
+        (lambda team: team.edit(at="2099-01-01T00:00:00Z"), "evidence-from-the-future"),
+        (lambda team: team.change("0002.sql", ADD.replace("INTEGER", "TEXT")), "evidence-other-content"),
+        (lambda team: [path.write_text("{") for path in team.files()] and team.commit(), "evidence-unreadable"),
+    ],
+)
+def test_evidence_that_moved_counts_for_nothing_and_says_why(
+    team: Team, spoil: Callable[[Team], object], code: str
+) -> None:
+    team.change()
+    team.attest()
+    spoil(team)
+    exit_code, document = team.judged()
+    assert (exit_code, codes(document)) == (1, ["never-seen", code])
+    assert document["reasons"][1]["fix"]
+
+
+def test_a_change_does_not_bring_its_own_judges(team: Team) -> None:
+    mallory = make_key(team.folder, "mallory")
+    team.change()
+    (team.laptop / SIGNERS).write_text(allowed(team.key, mallory))
+    team.commit()
+    team.attest("--key", str(mallory))
+    code, document = team.judged()
+    assert code == 1
+    assert "evidence-unknown-signer" in codes(document)
+    signer = next(change for change in document["changes"] if change["rule"] == "config.signer")
+    assert (signer["object"], signer["path"], signer["kind"]) == ("mallory@example.org", SIGNERS, "config")
+    git(team.laptop, "branch", "-q", "-f", "main", "work~2")
+    git(team.laptop, "switch", "-q", "main")
+    (team.laptop / SIGNERS).write_text(allowed(team.key, mallory))
+    team.commit()
+    git(team.laptop, "switch", "-q", "work")
+    git(team.laptop, "rebase", "-q", "main")
+    assert team.judged()[0] == 0, "merged first, the key counts"
+
+
+@pytest.mark.parametrize(
+    "options", ['valid-before="20200101" ', 'namespaces="git" '], ids=["expired", "another namespace"]
+)
+def test_a_signer_is_allowed_only_as_the_file_says(team: Team, options: str) -> None:
+    git(team.laptop, "switch", "-q", "main")
+    (team.laptop / SIGNERS).write_text(allowed(team.key, options=options))
+    team.commit()
+    git(team.laptop, "rebase", "-q", "main", "work")
+    team.change()
+    team.attest()
+    code, document = team.judged()
+    assert code == 1
+    assert {"evidence-not-allowed", "evidence-unknown-signer"} & set(codes(document))
+
+
+def test_a_revoked_key_and_the_signers_that_git_knows(team: Team, home: Path) -> None:
+    git(team.laptop, "switch", "-q", "main")
+    git(team.laptop, "rm", "-q", SIGNERS)
+    team.commit()
+    git(team.laptop, "rebase", "-q", "main", "work")
+    team.change()
+    team.attest()
+    assert "evidence-unknown-signer" in codes(team.judged()[1])
+    (home / "signers").write_text(allowed(team.key))
+    git(home, "config", "--global", "gpg.ssh.allowedSignersFile", "~/signers")
+    assert team.judged()[0] == 0
+    (home / "revoked").write_text(team.key.with_suffix(".pub").read_text())
+    git(home, "config", "--global", "gpg.ssh.revocationFile", "~/revoked")
+    code, document = team.judged()
+    assert (code, codes(document)) == (1, ["never-seen", "evidence-not-allowed"])
+
+
+def test_the_key_of_git_is_used_and_without_one_it_says_what_to_do(team: Team) -> None:
+    team.change()
+    done = ics_guard(team.laptop, "attest", "--range", "main..HEAD")
+    assert done.returncode == 2
+    assert "user.signingkey" in done.stderr
+    assert not (team.laptop / FOLDER).exists()
+    git(team.laptop, "config", "gpg.format", "ssh")
+    git(team.laptop, "config", "user.signingkey", str(team.key.with_suffix(".pub")))
+    assert ics_guard(team.laptop, "attest", "--range", "main..HEAD").returncode == 0
+    team.commit()
+    assert team.judged()[0] == 0
+    done = ics_guard(team.laptop, "attest", "--range", "main..HEAD", "--key", "/nowhere/key")
+    assert done.returncode == 2
+    assert "/nowhere/key" in done.stderr
+
+
+def test_nothing_is_attested_where_the_gate_holds(tmp_path: Path) -> None:
+    team = make_team(tmp_path, CONFIG + '[policy]\non_missing = "refuse"\n')
+    team.change()
+    attest = ("attest", "--range", "main..HEAD", "--key", str(team.key), "--json")
+    done = ics_guard(team.laptop, *attest)
+    assert (done.returncode, codes(json.loads(done.stdout))) == (1, ["no-backup"])
+    assert not (team.laptop / FOLDER).exists()
+    assert ics_guard(team.laptop, "backup").returncode == 0
+    assert ics_guard(team.laptop, *attest).returncode == 0
+    assert len(team.files()) == 1
+
+
+def test_nothing_is_attested_where_there_is_no_data_or_no_change(team: Team) -> None:
+    team.change()
+    clone = team.folder / "elsewhere"
+    git(team.folder, "clone", "-q", "-b", "work", str(team.laptop), str(clone))
+    done = ics_guard(clone, "attest", "--range", "origin/main..HEAD", "--key", str(team.key), "--json")
+    assert (done.returncode, codes(json.loads(done.stdout))) == (1, ["never-seen"])
+    assert not (clone / FOLDER).exists()
+    done = ics_guard(team.laptop, "attest", "--range", "HEAD..HEAD", "--key", str(team.key), "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "nothing-to-attest")
+
+
+def test_evidence_never_stands_in_for_data_that_was_here_and_is_gone(team: Team) -> None:
+    team.change()
+    team.attest()
+    (team.laptop / "data" / "app.db").unlink()
+    done = ics_guard(team.laptop, "gate", "--range", "main..HEAD", "--json")
+    assert done.returncode == 1
+    assert codes(json.loads(done.stdout)) == ["source-lost"]
+
+
+def test_a_waiver_is_shown_with_its_author_and_reason_in_ci(team: Team) -> None:
+    team.change(text=DROP)
+    done = ics_guard(team.laptop, "waive", "--reason", "nobody used it", "--range", "main..HEAD")
+    assert done.returncode == 0, done.stderr
+    team.commit()
+    code, document = team.judged()
+    assert (code, codes(document)) == (0, ["waived"])
+    message = document["reasons"][0]["message"]
+    assert "Ada Example <ada@example.org>" in message
+    assert "nobody used it" in message
+    listed = json.loads(ics_guard(team.laptop, "ledger", "list", "--json").stdout)["entries"]
+    assert [(e["event"], e["data"]["reason"]) for e in listed if e["event"] == "waive"] == [("waive", "nobody used it")]
+
+
+def test_policy_may_ask_for_signed_waivers_or_refuse_them(tmp_path: Path) -> None:
+    team = make_team(tmp_path, CONFIG + '[policy]\nwaivers = "signed"\n')
+    team.change(text=DROP)
+    waive = ("waive", "--reason", "gone", "--range", "main..HEAD", "--key")
+    done = ics_guard(team.laptop, *waive[:-1], "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "no-signing-key")
+    assert ics_guard(team.laptop, *waive, str(team.key)).returncode == 0
+    team.commit()
+    code, document = team.judged()
+    assert (code, codes(document)) == (0, ["waived"])
+    assert "ada@example.org" in document["reasons"][0]["message"]
+    team.edit(signature="")
+    assert codes(team.judged()[1]) == ["never-seen", "evidence-unsigned"]
+    assert ics_guard(team.laptop, *waive, str(make_key(tmp_path, "mallory"))).returncode == 0
+    team.commit()
+    assert "evidence-unknown-signer" in codes(team.judged()[1])
+
+
+def test_a_refused_waiver_is_not_written_and_not_believed(tmp_path: Path) -> None:
+    team = make_team(tmp_path)
+    team.change(text=DROP)
+    assert ics_guard(team.laptop, "waive", "--reason", "x", "--range", "main..HEAD").returncode == 0
+    team.commit()
+    git(team.laptop, "switch", "-q", "main")
+    (team.laptop / "ics-guard.toml").write_text(CONFIG + '[policy]\nwaivers = "refuse"\n')
+    team.commit()
+    git(team.laptop, "rebase", "-q", "main", "work")
+    code, document = team.judged()
+    assert (code, codes(document)) == (1, ["never-seen", "evidence-waiver-refused"])
+    done = ics_guard(team.laptop, "waive", "--reason", "x", "--range", "main..HEAD", "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "waivers-refused")
+
+
+CHANGE = Change("a.sql", 1, 1, Kind.SQL, "sql.drop_table", "drop_table", "t", Severity.DESTRUCTIVE, "x", "d" * 64)
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def nobody(payload: bytes, signature: str) -> str:
+    raise SignatureError("forged", "never signed")
+
+
+@given(
+    raw=st.binary()
+    | st.text().map(str.encode)
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_whatever_lies_in_the_folder_answers_for_nothing(raw: bytes) -> None:
+    found = evidence.weigh({"x": raw}, [CHANGE], env="local", now=NOW, waivers="accept", signer=nobody)
+    assert (found.waived, found.attested) == ({}, {})
+    assert found.flaws[CHANGE.digest][0].code == "evidence-unreadable"
+
+
+WAIVER = evidence.waiver(CHANGE, env="local", author="Ada", reason="because", at=NOW, until=NOW + timedelta(days=1))
+
+
+@given(
+    field=st.sampled_from(sorted(evidence.encode(WAIVER))),
+    value=st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.lists(st.text(max_size=9), max_size=2),
+)
+def test_a_waiver_with_one_field_changed_answers_for_this_change_or_nothing(field: str, value: object) -> None:
+    raw = json.dumps({**evidence.encode(WAIVER), field: value}).encode()
+    found = evidence.weigh({"x": raw}, [CHANGE], env="local", now=NOW, waivers="accept", signer=nobody)
+    assert not found.attested
+    assert set(found.waived) <= {CHANGE.digest}
+    if field in ("change", "env", "kind", "signature") and value not in ("", "waiver", None):
+        assert not found.waived

@@ -1,0 +1,291 @@
+"""Nobody loosens their own gate: the configuration that a change comes from has its say, loosening is a change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ics_guard import config
+from tests.alembic_support import ADD_COLUMN, alembic, make_alembic_repository, write_revision
+from tests.alembic_support import CONFIG as ALEMBIC_CONFIG
+from tests.support import CONFIG, git, ics_guard, make_repository
+
+REFUSE = CONFIG + '[policy]\non_missing = "refuse"\n'
+DROP = "DROP TABLE segments;\n"
+
+
+def judged(folder: Path, *options: str, command: str = "gate") -> tuple[int, dict[str, Any]]:
+    done = ics_guard(folder, command, "--json", *options)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, document
+
+
+def codes(document: dict[str, Any]) -> list[str]:
+    return [reason["code"] for reason in document["reasons"]]
+
+
+def rules(document: dict[str, Any]) -> list[str]:
+    return [change["rule"] for change in document["changes"]]
+
+
+def stage(folder: Path, **files: str) -> None:
+    for name, text in files.items():
+        path = folder / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    git(folder, "add", "-A")
+
+
+def configure(folder: Path, text: str) -> None:
+    (folder / "ics-guard.toml").write_text(text)
+    git(folder, "add", "-A")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return make_repository(tmp_path / "repo", config=REFUSE)
+
+
+@pytest.mark.parametrize(
+    "looser",
+    [
+        CONFIG,
+        REFUSE + 'require_backup = ["additive"]\n',
+        REFUSE + 'rules = { "sql.drop_table" = "notice" }\n',
+        REFUSE.replace("migrations/*.sql", "elsewhere/*.sql"),
+        REFUSE.replace("[watch]\n", '[watch]\nexclude = ["migrations/**"]\n'),
+        REFUSE + "[env.local.sources.db2]\npath = 'x.db'\ngate = false\n",
+    ],
+)
+def test_the_configuration_that_a_change_comes_from_still_holds_it(repository: Path, looser: str) -> None:
+    (repository / "migrations" / "0002.sql").write_text(DROP)
+    configure(repository, looser)
+    code, document = judged(repository)
+    assert code == 1
+    assert "no-backup" in codes(document)
+    assert "sql.drop_table" in rules(document)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_a_loosening_is_a_risky_change_of_its_own(repository: Path, committed: bool) -> None:
+    configure(repository, REFUSE.replace('"refuse"\n', '"refuse"\nrpo = "48h"\n'))
+    options = ["--staged"]
+    if committed:
+        git(repository, "commit", "-qm", "looser", "--no-verify")
+        options = ["--range", "HEAD^..HEAD"]
+    code, document = judged(repository, *options)
+    (change,) = document["changes"]
+    assert (code, change["rule"], change["severity"], change["kind"]) == (1, "config.loosened", "risky", "config")
+    assert (change["object"], change["path"], change["sources"]) == ("env.local.policy.rpo", "ics-guard.toml", ["db"])
+    assert "rpo is 2d, it was 1d" in change["reason"]
+    line = (repository / "ics-guard.toml").read_text().splitlines()[change["line"] - 1]
+    assert line == "[env.local]" or line.startswith("rpo")
+    assert ics_guard(repository, "check", *options, "--exit-code").returncode == 1
+    assert ics_guard(repository, "backup").returncode == 0
+    assert judged(repository, *options)[0] == 0
+
+
+def test_a_stricter_or_rewritten_configuration_is_no_change(repository: Path) -> None:
+    stricter = REFUSE.replace('"refuse"\n', '"refuse"\nrpo = "1h"\nwaivers = "refuse"\n')
+    configure(repository, "# why\n" + stricter.replace("migrations/*.sql", "migrations/**/*.sql"))
+    assert judged(repository) == (
+        0,
+        {"schema_version": 1, "verdict": "allow", "reasons": [], "changes": [], "backups": []},
+    )
+
+
+def test_taking_the_configuration_away_does_not_open_the_gate(repository: Path) -> None:
+    assert ics_guard(repository, "install").returncode == 0
+    (repository / "migrations" / "0002.sql").write_text(DROP)
+    git(repository, "add", "-A")
+    git(repository, "rm", "-q", "--cached", "ics-guard.toml")
+    code, document = judged(repository)
+    assert (code, "config.loosened" in rules(document)) == (1, True)
+    git(repository, "rm", "-q", "--cached", "--ignore-unmatch", "ics-guard.toml")
+    done = git(repository, "commit", "-m", "free at last", check=False)
+    assert done.returncode == 1
+    assert "the file is gone" in done.stderr or "ics-guard.toml" in done.stderr
+
+
+def test_what_is_staged_counts_and_so_does_what_stands_in_the_work_tree(repository: Path) -> None:
+    (repository / "migrations" / "0002.sql").write_text(DROP)
+    git(repository, "add", "-A")
+    (repository / "ics-guard.toml").write_text(CONFIG)
+    code, document = judged(repository)
+    assert (code, codes(document)) == (1, ["no-backup"]), "looser in the work tree, but that is not what is committed"
+    configure(repository, CONFIG + '[policy]\nrequire_backup = ["additive"]\n')
+    git(repository, "commit", "-qm", "looser", "--no-verify")
+    (repository / "migrations" / "0003.sql").write_text("DROP INDEX idx_segments_episode;\n")
+    git(repository, "add", "-A")
+    assert judged(repository)[0] == 0
+    (repository / "ics-guard.toml").write_text(REFUSE)
+    assert judged(repository)[0] == 1, "stricter in the work tree"
+
+
+def test_a_range_is_judged_by_its_own_configuration_not_by_what_is_checked_out(repository: Path) -> None:
+    git(repository, "switch", "-qc", "work")
+    stage(repository, other__1__sql="", migrations__0002="")
+    (repository / "other").mkdir(exist_ok=True)
+    (repository / "other" / "1.sql").write_text(DROP)
+    configure(repository, REFUSE.replace('"migrations/*.sql"', '"migrations/*.sql", "other/*.sql"'))
+    git(repository, "commit", "-qm", "other", "--no-verify")
+    git(repository, "switch", "-q", "main")
+    code, document = judged(repository, "--range", "main..work")
+    assert (code, rules(document)) == (1, ["sql.drop_table"])
+
+
+def test_moving_the_revisions_away_in_alembic_ini_is_seen(tmp_path: Path) -> None:
+    project = make_alembic_repository(tmp_path / "repo", config=ALEMBIC_CONFIG)
+    text = (project / "alembic.ini").read_text()
+    (project / "elsewhere" / "versions").mkdir(parents=True)
+    (project / "elsewhere" / "versions" / "keep").write_text("")
+    (project / "alembic.ini").write_text(text.replace("/migrations", "/elsewhere"))
+    assert text != (project / "alembic.ini").read_text()
+    write_revision(project, "0003", "op.drop_table('segments')")
+    git(project, "commit", "-qm", "moved", "--no-verify")
+    _, document = judged(project, "--range", "HEAD^..HEAD", command="check")
+    assert "config.loosened" in rules(document)
+    _, document = judged(project, "--range", "HEAD^..HEAD")
+    assert {"config.loosened"} <= set(rules(document))
+
+
+def test_a_diff_that_cannot_be_had_is_held_with_the_way_to_have_it(repository: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        stage(repository, **{f"file{number}": "x"})
+        git(repository, "commit", "-qm", "more", "--no-verify")
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "-q", "--depth", "1", repository.as_uri(), str(shallow))
+    code, document = judged(shallow, "--range", "HEAD~2..HEAD")
+    assert (code, document["verdict"], codes(document)) == (1, "block", ["unknown-ref"])
+    assert "fetch-depth: 0" in document["reasons"][0]["fix"]
+    code, document = judged(repository, "--range", "nowhere..HEAD")
+    assert (code, codes(document)) == (1, ["unknown-ref"])
+
+
+def test_a_broken_configuration_passes_nothing(repository: Path) -> None:
+    git(repository, "switch", "-qc", "work")
+    configure(repository, REFUSE + "[watch.nonsense]\n")
+    git(repository, "commit", "-qm", "broken", "--no-verify")
+    git(repository, "switch", "-q", "main")
+    done = ics_guard(repository, "gate", "--range", "main..work")
+    assert done.returncode == 2
+    assert "ics-guard.toml" in done.stderr
+
+
+def loosened(tmp_path: Path, before: str, after: str) -> list[str]:
+    names = ("before", "after")
+    for name in names:
+        (tmp_path / name / "db" / "versions").mkdir(parents=True)
+    loaded = []
+    for name, text in zip(names, (before, after), strict=True):
+        (tmp_path / name / "ics-guard.toml").write_text(text)
+        loaded.append(config.load(tmp_path / name))
+    return [".".join(found.key) for found in config.loosenings(*loaded)]
+
+
+BASE = """\
+version = 1
+[watch]
+alembic = ["db/versions"]
+sql = ["db/*.sql", "deep/**/x?.sql"]
+models = ["app/"]
+[env.local]
+mirror = "m"
+[env.local.policy]
+rpo = "24h"
+require_backup = ["destructive", "risky"]
+rules = { "sql.drop_index" = "risky" }
+retention = { daily = 7 }
+[env.local.sources.db]
+path = "a.db"
+guards = ["db/**"]
+smoke = [{ sql = "SELECT 1" }]
+[env.prod]
+required = true
+[env.prod.sources.db]
+path = "p.db"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "keys"),
+    [
+        ("", "", []),
+        ('"24h"', '"1440m"', []),
+        ('"24h"', '"12h"', []),
+        ('"24h"', '"25h"', ["env.local.policy.rpo"]),
+        ('"risky"]', '"risky", "additive"]', []),
+        ('"destructive", "risky"]', '"destructive"]', ["env.local.policy.require_backup"]),
+        ('"db/*.sql"', '"db/**/*.sql"', []),
+        ('"db/*.sql"', '"db/1*.sql"', ["watch.sql"]),
+        ('"db/*.sql"', '"db/*.sql", "!db/9.sql"', ["watch.sql"]),
+        ('alembic = ["db/versions"]', "", ["watch.alembic"]),
+        ('alembic = ["db/versions"]', 'alembic = ["db"]', []),
+        ('models = ["app/"]', 'models = ["/app/**"]', []),
+        ('models = ["app/"]', 'exclude = ["db/1.sql"]', ["watch.models", "watch.exclude"]),
+        ('"sql.drop_index" = "risky"', '"sql.drop_index" = "destructive"', []),
+        ('"sql.drop_index" = "risky"', '"sql.drop_index" = "additive"', ["env.local.policy.rules.sql.drop_index"]),
+        ('"sql.drop_index" = "risky"', "", ["env.local.policy.rules.sql.drop_index"]),
+        ("daily = 7", "daily = 6", ["env.local.policy.retention"]),
+        ('mirror = "m"', "", ["env.local.mirror"]),
+        ('guards = ["db/**"]', 'guards = ["db/**", "x/**"]', []),
+        ('guards = ["db/**"]', 'guards = ["db/*"]', ["env.local.sources.db.guards"]),
+        ('guards = ["db/**"]', 'guards = ["db/**", "!db/1"]', ["env.local.sources.db.guards"]),
+        ('smoke = [{ sql = "SELECT 1" }]', "", ["env.local.sources.db.smoke"]),
+        ('smoke = [{ sql = "SELECT 1" }]', "gate = false", ["env.local.sources.db.gate", "env.local.sources.db.smoke"]),
+        ('path = "a.db"', 'path = "b.db"', ["env.local.sources.db.path"]),
+        ('path = "a.db"', 'path = "a.db"\nunchecked = ["t"]', ["env.local.sources.db.unchecked"]),
+        ('sources.db]\npath = "a.db"', 'sources.other]\npath = "a.db"', ["env.local.sources.db"]),
+        ("required = true", "", ["env.prod.required"]),
+        ("required = true", 'required = true\npolicy = { on_missing = "create" }', ["env.prod.policy.on_missing"]),
+        ("required = true", "required = true\npolicy = { current = false }", ["env.prod.policy.current"]),
+        ("required = true", 'required = true\npolicy = { on_incoming = "off" }', ["env.prod.policy.on_incoming"]),
+        ('[env.prod]\nrequired = true\n[env.prod.sources.db]\npath = "p.db"\n', "", ["env.prod"]),
+    ],
+)
+def test_what_is_a_loosening_and_what_is_not(tmp_path: Path, old: str, new: str, keys: list[str]) -> None:
+    assert old in BASE
+    assert loosened(tmp_path, BASE, BASE.replace(old, new, 1)) == keys
+
+
+def test_an_edit_of_a_revision_that_the_database_has_applied_is_a_bad_finding(tmp_path: Path) -> None:
+    project = make_alembic_repository(tmp_path / "repo")
+    path = write_revision(project, "0003", ADD_COLUMN)
+    git(project, "commit", "-qm", "third", "--no-verify")
+    write_revision(project, "0003", ADD_COLUMN.replace("rating", "stars"))
+    assert "alembic.applied_edited" not in rules(judged(project, command="check")[1]), "nobody has run it"
+    git(project, "checkout", "-q", "HEAD", "--", ".")
+    assert alembic(project, "upgrade", "head").returncode == 0
+    write_revision(project, "0003", ADD_COLUMN.replace("rating", "stars"))
+    code, document = judged(project, command="check")
+    edit = next(change for change in document["changes"] if change["rule"] == "alembic.applied_edited")
+    assert (edit["severity"], edit["object"], edit["sources"]) == ("destructive", "0003", ["podcast"])
+    assert code == 0
+    code, document = judged(project)
+    assert code == 0, "the guard in env.py took a backup from before"
+    assert "already-applied" in codes(document)
+    path.unlink()
+    git(project, "add", "-A")
+    assert "alembic.applied_edited" in rules(judged(project, command="check")[1])
+
+
+def test_an_applied_revision_may_be_reformatted(tmp_path: Path) -> None:
+    project = make_alembic_repository(tmp_path / "repo")
+    (path,) = (project / "migrations" / "versions").glob("0002*.py")
+    path.write_text("# said better\n" + path.read_text())
+    git(project, "add", "-A")
+    assert judged(project)[1]["changes"] == []
+
+
+def test_a_new_signer_does_not_slip_through_the_sieve(repository: Path) -> None:
+    assert ics_guard(repository, "install").returncode == 0
+    (repository / "README").write_text("unwatched\n")
+    git(repository, "add", "-A")
+    assert git(repository, "commit", "-qm", "nothing").returncode == 0
+    stage(repository, **{".ics-guard/allowed_signers": "mallory@example.org ssh-ed25519 AAAA\n"})
+    done = git(repository, "commit", "-m", "trust me", check=False)
+    assert done.returncode == 1
+    assert "config.signer" in done.stderr
