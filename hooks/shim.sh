@@ -66,13 +66,10 @@ quiet='--quiet --no-ext-diff --no-textconv'
 case $hook in
 post-*) # never fails the git command, whatever happens; what the hook before it says stands
     trap : INT TERM HUP
-    case $hook,$3 in
-    post-checkout,1)
-        case $1 in "$2" | *[!0]*) ;; *) exit $status ;; esac # a new clone or worktree
-        [ "$1" != "$2" ] && ! untouched diff-tree -r $quiet "$1" "$2" || exit $status
-        ;;
-    post-checkout,*) exit $status ;;
-    post-merge,*) [ "$1" != 0 ] || ! untouched diff-tree -r $quiet 'HEAD@{1}' HEAD || exit $status ;;
+    case $hook,$1,$3 in
+    post-checkout,*[!0]*,1) [ "$1" != "$2" ] && ! untouched diff-tree -r $quiet "$1" "$2" || exit $status ;;
+    post-checkout,* | post-rewrite,amend,*) exit $status ;; # files, a new clone or worktree: nothing came in
+    post-merge,0,*) ! untouched diff-tree -r $quiet 'HEAD@{1}' HEAD || exit $status ;;
     esac
     if installed || command -v ics-guard >/dev/null; then
         give guard "$@" || say "incoming migrations were not looked at"

@@ -29,7 +29,9 @@ def surely_nothing(hook: str, arguments: list[str]) -> bool:
 
     False means "look", never "something": also when the sieve is missing or outdated, or anything is in doubt.
     """
-    if hook == "post-checkout" and _is_no_move(*arguments):
+    if hook == "framework-incoming":
+        hook, arguments = _told_by_framework()
+    if (hook == "post-checkout" and _is_no_move(*arguments)) or (hook, arguments) == ("post-rewrite", ["amend"]):
         return True
     question = _question(hook, arguments)
     if not question:
@@ -89,6 +91,16 @@ def _question(hook: str, arguments: list[str]) -> list[str]:
     if hook == "post-merge" and arguments == ["0"]:  # a squash leaves its work in the index
         return ["diff-tree", "-r", *_QUIETLY, "HEAD@{1}", "HEAD"]
     return []
+
+
+def _told_by_framework() -> tuple[str, list[str]]:
+    """The git hook with its arguments, as far as this has an answer to it; `git.framework_stage` knows the rest."""
+    told = {name: os.environ.get(f"PRE_COMMIT_{name}", "") for name in ("FROM_REF", "TO_REF", "CHECKOUT_TYPE")}
+    if told["CHECKOUT_TYPE"]:
+        return "post-checkout", list(told.values())
+    if os.environ.get("PRE_COMMIT_IS_SQUASH_MERGE") == "0":
+        return "post-merge", ["0"]
+    return "post-rewrite", [os.environ.get("PRE_COMMIT_REWRITE_COMMAND", "")]
 
 
 def _is_framework_commit() -> bool:

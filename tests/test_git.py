@@ -398,9 +398,8 @@ def test_a_folder_is_read_from_the_index_or_a_commit(checkout: Checkout) -> None
 
 
 def test_a_folder_at_many_commits_is_read_at_once(either: Checkout) -> None:
-    commits = [either.commit("first")]
-    for number in range(4):
-        commits.append(either.commit(f"evidence/{'deep/' * (number % 2)}{number}.json", str(number)))
+    places = (f"evidence/{'deep/' * (number % 2)}{number}.json" for number in range(4))
+    commits = [either.commit("first"), *(either.commit(place, str(number)) for number, place in enumerate(places))]
     (either.root / "evidence/link.json").symlink_to("0.json")
     commits.append(either.commit("evidence file", "no folder"))
     repository = opened(either)

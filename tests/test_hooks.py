@@ -193,8 +193,14 @@ TROUBLES = {
 }
 
 
-@pytest.mark.parametrize("trouble", TROUBLES)
-@pytest.mark.parametrize("style", ["native", "framework"])
+@pytest.mark.parametrize(
+    ("style", "trouble"),
+    [
+        *(("native", one) for one in TROUBLES),
+        ("framework", "a package is broken"),
+        ("framework", "somebody presses ^C"),
+    ],
+)
 def test_incoming_trouble_never_fails_git_and_is_told(tmp_path: Path, style: str, trouble: str) -> None:
     root = make_repository(tmp_path / "repo")
     if style == "native":

@@ -258,8 +258,8 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     made = Checkout.create(tmp_path_factory.mktemp("crowd") / "repository")
     made.git("remote", "add", "origin", "nowhere:x")
     stream = ["commit refs/heads/main\nmark :1\ncommitter a <a@b> 1 +0000\ndata 0\nM 100644 inline same\ndata 1\nx\n"]
-    for n in range(2, 1001):
-        stream.append(f"commit refs/heads/main\nmark :{n}\ncommitter a <a@b> {n} +0000\ndata 0\nfrom :{n - 1}\n\n")
+    on_main = "commit refs/heads/main\nmark :{0}\ncommitter a <a@b> {0} +0000\ndata 0\nfrom :{1}\n\n"
+    stream += [on_main.format(n, n - 1) for n in range(2, 1001)]
     for n in range(1, 1001):
         merged = f"merge :{min(1000, n + 100)}\n" if n % 3 == 0 else ""
         path = f"{n}.sql" if n % 2 else f"{n}.md"

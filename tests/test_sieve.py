@@ -315,6 +315,36 @@ def test_a_merge(guarded: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not nothing(guarded, monkeypatch, "post-merge", "1")
 
 
+def test_a_rewritten_commit_brings_nothing_and_a_rebase_may(guarded: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert nothing(guarded, monkeypatch, "post-rewrite", "amend")
+    assert not nothing(guarded, monkeypatch, "post-rewrite", "rebase")
+
+
+def test_what_came_in_through_the_framework(guarded: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = guarded.git("rev-parse", "HEAD")
+    plain = guarded.commit("other.txt", "2")
+    watched = guarded.commit("db/new.sql")
+
+    def told(**variables: str) -> bool:
+        with monkeypatch.context() as environment:
+            for name, value in variables.items():
+                environment.setenv(f"PRE_COMMIT_{name}", value)
+            return nothing(guarded, environment, "framework-incoming")
+
+    assert told(CHECKOUT_TYPE="1", FROM_REF=old, TO_REF=plain)
+    assert told(CHECKOUT_TYPE="0", FROM_REF=old, TO_REF=watched)
+    assert told(REWRITE_COMMAND="amend")
+    assert not told(CHECKOUT_TYPE="1", FROM_REF=old, TO_REF=watched)
+    assert not told(REWRITE_COMMAND="rebase")
+    assert not told(IS_SQUASH_MERGE="1")
+    assert not told()
+    guarded.git("reset", "-q", "--hard", old)
+    guarded.git("merge", "-q", plain)
+    assert told(IS_SQUASH_MERGE="0")
+    guarded.git("merge", "-q", watched)
+    assert not told(IS_SQUASH_MERGE="0")
+
+
 def test_hooks_that_only_a_closer_look_can_answer(guarded: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     for hook in ("pre-push", "post-rewrite", "framework", "framework-incoming", "unheard-of"):
         assert not nothing(guarded, monkeypatch, hook, "origin", "url")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from ics_guard.git.names import refs
-from ics_guard.git.process import output, records, run
 from ics_guard.git.repository import Repository
+
+if TYPE_CHECKING:
+    from git.config import GitConfigParser
 
 
 def seen_at(repository: Repository, *places: str) -> list[str]:
@@ -22,16 +25,23 @@ def seen_at(repository: Repository, *places: str) -> list[str]:
 
 def _addresses(repository: Repository) -> dict[str, set[str]]:
     """Every URL of every remote: as configured, and as git rewrites it to fetch and to push."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for line in os.fsdecode(output(repository, "remote", "-v")).splitlines():
-        name, _, rest = line.partition("\t")
-        found[name].add(_plain(repository, rest.removesuffix(" (fetch)").removesuffix(" (push)")))
-    pattern = r"^remote\..*\.(url|pushurl)$"
-    if run(repository.root, repository.environment, ("config", "--get-regexp", pattern)).returncode == 0:
-        for record in records(repository, "config", "-z", "--get-regexp", pattern):
-            key, _, value = os.fsdecode(record).partition("\n")
-            found[key.split(".", 1)[1].rpartition(".")[0]].add(_plain(repository, value))
+    from git import GitCommandError, Repo  # noqa: PLC0415 - 130 ms, which only a push has to pay
+
+    found: dict[str, set[str]] = {}
+    with Repo(repository.root) as opened:
+        configured = opened.config_reader()
+        for remote in opened.remotes:
+            section = f'remote "{remote.name}"'
+            urls = [str(url) for key in ("url", "pushurl") for url in _values(configured, section, key)]
+            with suppress(GitCommandError):  # a remote without a URL
+                urls += opened.git.remote("get-url", "--all", remote.name).splitlines()
+                urls += opened.git.remote("get-url", "--push", "--all", remote.name).splitlines()
+            found[remote.name] = {_plain(repository, url) for url in urls}
     return found
+
+
+def _values(configured: GitConfigParser, section: str, key: str) -> list[object]:
+    return list(configured.get_values(section, key)) if configured.has_option(section, key) else []
 
 
 def _plain(repository: Repository, url: str) -> str:

@@ -1,4 +1,4 @@
-"""Every way to push, with real git and through each way to install the hooks: held, refused, or silent?"""
+"""Every way to push, with real git and through each way to install the hooks: held, or silent?"""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ WAYS = [
         "over what is not here",
         "theirs 'sql 7'; words x; slip",
         "git push -qf origin main",
-        "refused",
+        "held",
         pre_commit="silent",
         prek="silent",
     ),
@@ -142,7 +142,7 @@ MORE = [
         "over what is not here, as git refuses it",
         "theirs 'sql 7'; words x; slip",
         "git push -q origin main",
-        "refused",
+        "held",
     ),
     Situation(
         "over what was fetched", "theirs 'sql 7'; git fetch -q; words x; slip", "git push -qf origin main", "held"
