@@ -142,6 +142,14 @@ REWORDED = [
     ("op.execute('DROP TABLE {}'.format(sa.x))", "op.execute('DROP ' f'TABLE {sa.x}')"),
     ("x = 't'\nop.drop_table(x)", "x: str = 't'\nprint('dropping')\nop.drop_table(x)"),
     ("op.drop_table('t')", "name = 't'\nop.drop_table(name)"),
+    (
+        "from typing import List\nop.add_column('t', sa.Column('c', sa.x(List[sa.y])))",
+        "op.add_column('t', sa.Column('c', sa.x(list[sa.y])))",
+    ),
+    (
+        "op.add_column('t', sa.Column('c', sa.types.String(length=5)))",
+        "op.add_column(table_name='t', column=sa.Column('c', sa.String(5)))",
+    ),
     ("op.drop_table('t')\nop.drop_table('u')", "for table in ('t', 'u'):\n    op.drop_table(table)"),
     ("op.execute('DROP  TABLE t')", "sql = ' DROP TABLE  t '\nop.execute(sql)"),
 ]
