@@ -155,6 +155,18 @@ def test_a_history_can_be_found_by_options_or_by_looking(
 DRESSED = REVISION.replace('"""add a column"""', '"""Other words."""').replace(
     "def upgrade():", "def upgrade() -> None:  # said\n    '''Doc.'''"
 )
+ROWS = """from django.db import migrations
+
+
+def fill(apps, schema_editor):
+    M = apps.get_model("app", "M")
+    M.objects.update(age=1)
+
+
+class Migration(migrations.Migration):
+    dependencies = []
+    operations = [migrations.RunPython(fill)]
+"""
 SAME = [
     (REVISION, DRESSED),
     (
@@ -173,6 +185,7 @@ SAME = [
     (REVISION, REVISION.replace('revision = "a1"', 'revision: str = "a1"', 1)),
     (REVISION, REVISION + "\n\ndef unused():\n    return 3\n"),
     (DJANGO, DJANGO.replace("operations = [", "operations = [\n        # one\n        ")),
+    (ROWS, ROWS.replace("import migrations", "import migrations\nfrom django.apps import apps\nfrom x import M")),
 ]
 OTHER = [
     (REVISION, REVISION.replace('"users"', '"people"')),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -79,4 +80,5 @@ def _places(options: argparse.Namespace, folder: Path) -> Places:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that scratch and servers go, however it ends
     sys.exit(main())

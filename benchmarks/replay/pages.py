@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections import Counter
@@ -28,6 +29,8 @@ _SUMS = (
 )
 RECALL = 0.995
 NOISE = {Label.FORMATTED: 0.01, Label.RENAMED: 0.01, Label.NONE: 0.005}
+
+BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 Document = dict[str, Any]
 
@@ -191,10 +194,18 @@ def as_markdown(documents: Sequence[Document]) -> str:
     ]
     lines += [_row(one) for one in [*documents, *([summed(documents)] if len(documents) > 1 else [])]]
     for document in documents:
-        listed = [f"- {_named(one)}" for one in document["disagreements"]]
+        listed = [f"- {one}" for one in _together(document["disagreements"])]
         if listed:
             lines += ["", f"### {document['history']}", "", *listed]
     return "\n".join(lines)
+
+
+def _together(disagreements: Sequence[Document]) -> list[str]:
+    """What many commits say of one file in the same words is said once."""
+    commits: dict[str, list[str]] = {}
+    for one in disagreements:
+        commits.setdefault(_named({**one, "commit": ""}).replace(" ``", ""), []).append(f"`{one['commit'][:12]}`")
+    return [f"{said}: {', '.join(found)}" for said, found in commits.items()]
 
 
 def _row(document: Document) -> str:
@@ -237,8 +248,19 @@ def _named(one: Document) -> str:
 
 
 def main() -> int:
-    """Print the Markdown of the documents named on the command line."""
-    print(as_markdown([json.loads(Path(name).read_text()) for name in sys.argv[1:]]))
+    """Print the Markdown of the documents named on the command line, or put it into a page between its marks."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.replay.pages", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("documents", nargs="+", type=Path, metavar="FILE.json")
+    parser.add_argument("--into", type=Path, metavar="PAGE.md", help="write it there instead of printing it")
+    options = parser.parse_args()
+    text = as_markdown([json.loads(path.read_text()) for path in options.documents])
+    if options.into:
+        before, _, rest = options.into.read_text().partition(BEGIN)
+        options.into.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
+    else:
+        print(text)
     return 0
 
 

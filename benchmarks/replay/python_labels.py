@@ -136,9 +136,12 @@ class _Plain(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
+        names, outside = _locals(node), self.imports
+        self.imports = {name: meant for name, meant in outside.items() if name not in names}
         self.generic_visit(node)
+        self.imports = outside
         if not self.strict:
-            _number_locals(node)
+            _number(names, node)
         return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
@@ -161,22 +164,24 @@ class _Plain(ast.NodeTransformer):
         return node
 
 
-def _number_locals(function: ast.FunctionDef) -> None:
-    """Call the variables of a function by the order in which they come; those of others keep their names."""
+def _locals(function: ast.FunctionDef) -> list[str]:
+    """The variables of a function in the order in which they come."""
     parts = list(ast.walk(function))
     elsewhere = {name for part in parts if isinstance(part, ast.Global | ast.Nonlocal) for name in part.names}
     given = [part.arg for part in parts if isinstance(part, ast.arg)]
-    stored = [
-        target.id
-        for part in parts
-        if isinstance(part, ast.Assign | ast.AugAssign | ast.For | ast.comprehension | ast.withitem)
-        for root in _targets(part)
-        for target in ast.walk(root)
-        if isinstance(target, ast.Name)
-    ]
-    locally = [name for name in dict.fromkeys(given + stored) if "." not in name and name not in elsewhere]
-    called = {name: f"local {number}" for number, name in enumerate(locally)}
-    for part in parts:
+    roots = (root for part in parts for root in _targets(part))
+    stored = [name.id for root in roots for name in ast.walk(root) if isinstance(name, ast.Name) and _is_stored(name)]
+    return [name for name in dict.fromkeys(given + stored) if name not in elsewhere]
+
+
+def _is_stored(name: ast.Name) -> bool:
+    return isinstance(name.ctx, ast.Store)
+
+
+def _number(names: list[str], function: ast.FunctionDef) -> None:
+    """Call the variables of a function by their numbers: what they are called means nothing."""
+    called = {name: f"local {number}" for number, name in enumerate(names)}
+    for part in ast.walk(function):
         if isinstance(part, ast.arg):
             part.arg = called.get(part.arg, part.arg)
         elif isinstance(part, ast.Name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ics_guard.detect.alembic_downgrade import OF_THE_WAY_DOWN
 from ics_guard.detect.alembic_edit import detect_alembic
 from ics_guard.detect.django import detect_django
 from ics_guard.detect.embedded import detect_embedded
@@ -28,7 +29,10 @@ def detect(
         operations, revision = _operations(kind, place, before, after)
     except RecursionError:  # nested deeper than any person writes
         operations, revision = [unreadable(before, after)], None
-    return [to_change(operation, place, kind, revision) for operation in operations]
+    return [
+        to_change(operation, place, kind, None if operation.rule in OF_THE_WAY_DOWN else revision)
+        for operation in operations
+    ]
 
 
 def unread(kind: Kind, path: str, before: bytes | None, after: bytes | None) -> list[Change]:

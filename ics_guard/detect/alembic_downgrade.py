@@ -6,13 +6,18 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from ics_guard.detect.operations import Operation
-from ics_guard.detect.python_meaning import is_idle
+from ics_guard.detect.python_meaning import is_idle, meaning
 from ics_guard.detect.python_tree import Module
 from ics_guard.detect.text import word_set
 from ics_guard.model import Severity
 
 OPERATION = "downgrade"
 """What every finding about the way down is called: it says nothing about databases that only go up."""
+
+OF_THE_WAY_DOWN = frozenset(
+    {"alembic.downgrade_missing", "alembic.irreversible", "alembic.downgrade_incomplete", "alembic.downgrade_drops"}
+)
+"""Rules of which no database can tell whether they have been applied: that it has the revision says nothing of it."""
 
 _LOSES = word_set(
     "drop_table drop_column drop_schema drop_cascade drop_partition replace_table truncate delete_all update_all"
@@ -43,14 +48,15 @@ def downgrade_findings(
     """Given a revision and what its ways up and down of one name do, return what is to be said of the way down."""
     function = module.functions.get(f"downgrade{suffix}")
     place = function or module.functions.get(f"upgrade{suffix}")
+    identity = meaning([module.constants.get("revision", ast.Constant(None))], module)
     line, column = (place.lineno, place.col_offset + 1) if place else (1, 1)
 
     def finding(rule: str, names: Iterable[str] = ()) -> Operation:
         told = sorted(set(names))
         more = f" and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
         detail = f"({', '.join(told[:_TOLD])}{more})" if told else ""
-        meaning = f"{rule}{suffix}: {'; '.join(told)}"
-        return Operation(rule, OPERATION, ", ".join(told[:_TOLD]), meaning, line, column, detail=detail)
+        text = f"{rule}{suffix} of {identity}: {'; '.join(told)}"
+        return Operation(rule, OPERATION, ", ".join(told[:_TOLD]), text, line, column, detail=detail)
 
     result = []
     lost = [f"{found.operation} {found.object}".rstrip() for found in _losses(down)]

@@ -84,7 +84,7 @@ def test_what_is_said_of_the_way_down(find: Find, up: str, down: str | None, exp
         if change.operation == "downgrade":
             drops = change.rule == "alembic.downgrade_drops"
             assert change.severity is (Severity.DESTRUCTIVE if drops else Severity.NOTICE)
-            assert change.effects == ()
+            assert (change.effects, change.revision) == ((), None)
             assert change.object in change.reason
 
 
@@ -111,6 +111,12 @@ def test_each_database_of_several_has_its_own_way_down(find: Find) -> None:
         "alembic.downgrade_drops drop_table t",
         "alembic.downgrade_missing ",
     ]
+
+
+def test_equal_ways_down_of_two_revisions_have_two_digests(find: Find) -> None:
+    text = revision(ADD, "op.drop_column('t', 'c')")
+    digests = [{change.digest for change in find(Kind.ALEMBIC, None, one)} for one in (text, text.replace("b2", "c3"))]
+    assert not digests[0] & digests[1]
 
 
 def test_a_way_down_from_elsewhere_is_not_missed(find: Find) -> None:
