@@ -85,9 +85,10 @@ def incoming(project: Project, hook: str, arguments: list[str], stdin: bytes) ->
 
 
 def _judged_just_now(project: Project, changes: tuple[Change, ...]) -> bool:
-    """A clean merge was asked for by pre-merge-commit a moment ago; twice for one pull is once too often."""
-    newest = next(reversed(ledger.read(project.store)), None)
+    """A clean merge was judged by pre-merge-commit before HEAD moved; twice for one pull is once too often."""
+    newest, since = next(reversed(ledger.read(project.store)), None), git.stood_since(project.repository)
     if newest is None or newest.event != "gate" or newest.data.get("via") not in ("pre-commit", "pre-merge-commit"):
         return False
     judged = {change["digest"] for change in newest.data["changes"]}
-    return newest.data["verdict"] == "allow" and judged >= {change.digest for change in changes}
+    here = since is not None and newest.at >= since
+    return here and newest.data["verdict"] == "allow" and judged >= {change.digest for change in changes}

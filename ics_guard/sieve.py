@@ -160,7 +160,8 @@ def _translated(pattern: str) -> list[str]:
     if parts == ["**"] or "" in parts:
         return [EVERYTHING]
     glob = f":(top,glob){'/'.join(parts)}"
-    above = [_folder_itself(parts[:depth]) for depth in range(1, len(parts)) if written[depth - 1].strip("*")]
+    folders = len(parts) if pattern.endswith("/") else len(parts) - 1
+    above = [_folder_itself(parts[:depth]) for depth in range(1, folders + 1) if written[depth - 1].strip("*")]
     if parts[-1] == "**":
         return [glob, *above]
     return [f"{glob}/**", *above] if pattern.endswith("/") else [glob, f"{glob}/**", *above]

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,23 @@ def test_a_merge_is_held(strict: Path) -> None:
     assert head(strict) == before
     assert ics_guard(strict, "backup").returncode == 0
     assert git(strict, "commit", "-qm", "merge", check=False).returncode == 0
+
+
+def test_a_merge_that_passes_is_not_told_twice(strict: Path) -> None:
+    git(strict, "switch", "-qc", "other")
+    stage(strict)
+    commit(strict, "--no-verify")
+    git(strict, "switch", "-q", "main")
+    (strict / "README").write_text("words")
+    git(strict, "add", "-A")
+    commit(strict)
+    assert ics_guard(strict, "backup").returncode == 0
+    done = git(strict, "merge", "-q", "other", "-m", "merge")
+    assert "schema change came in" not in done.stderr + done.stdout
+    time.sleep(1.1)  # git's log counts in seconds
+    git(strict, "reset", "-q", "--hard", "HEAD~1")
+    done = git(strict, "merge", "-q", "--no-verify", "other", "-m", "merge")
+    assert "1 schema change came in" in done.stderr + done.stdout
 
 
 def test_a_push_of_what_was_committed_without_the_hook_is_held(strict: Path) -> None:

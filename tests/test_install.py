@@ -167,17 +167,30 @@ def test_merges_clean_and_conflicted(guarded: Guarded) -> None:
 def test_incoming_hooks_see_switches_and_rewrites_and_fail_nothing(guarded: Guarded) -> None:
     guarded.install()
     checkout = guarded.checkout
-    old = checkout.git("rev-parse", "HEAD")
     checkout.git("checkout", "-q", "-b", "side")
     checkout.git("checkout", "-q", "--", "ics-guard.toml")
     assert guarded.calls() == []
-    new = checkout.commit("plain.txt")
+    checkout.commit("plain.txt")
+    checkout.git("checkout", "-q", "main")
+    checkout.git("commit", "-q", "--amend", "--allow-empty", "-m", "other", ANSWER="1")
+    main = checkout.git("rev-parse", "HEAD")
+    assert guarded.calls() == [], "nothing watched came in, and git alone can tell"
+    checkout.git("checkout", "-q", "side")
+    checkout.write("a.sql", "x")
+    checkout.git("add", "-A")
+    checkout.git("commit", "-qnm", "x")
+    side = checkout.git("rev-parse", "HEAD")
     done = checkout.run("git", "checkout", "-q", "main", ANSWER="1")
     assert "incoming migrations were not looked at" in done.stderr
-    assert guarded.calls() == [(["hook", "post-checkout", new, old, "1"], "")]
-    checkout.git("commit", "-q", "--amend", "--allow-empty", "-m", "other", ANSWER="1")
-    amended = checkout.git("rev-parse", "HEAD")
-    assert guarded.calls() == [(["hook", "post-rewrite", "amend"], f"{old} {amended}\n")]
+    assert guarded.calls() == [(["hook", "post-checkout", side, main, "1"], "")]
+    checkout.commit("more.txt")
+    ours = checkout.git("rev-parse", "HEAD")
+    assert checkout.run("git", "rebase", "-q", "side", ANSWER="1").returncode == 0
+    rebased = checkout.git("rev-parse", "HEAD")
+    started, ended = guarded.calls()
+    assert started == (["hook", "post-checkout", ours, side, "1"], "")
+    assert ended[0] == ["hook", "post-rewrite", "rebase"]
+    assert ended[1].endswith(f"{ours} {rebased}\n")
 
 
 @pytest.mark.parametrize("chain", [False, True])
@@ -554,9 +567,12 @@ def test_promise_10(elsewhere: Elsewhere, tmp_path: Path, gone: str) -> None:
     assert "python3 -m pip install ics-guard && ics-guard install" in held.stderr
     assert "rm '.git/hooks/pre-commit'" in held.stderr
     checkout.git("reset", "-q", "--hard")
-    switched = checkout.run("git", "checkout", "-q", "HEAD~1", PATH=path)
-    if gone != "dependency":  # there the sieve, which needs none, still tells that nothing watched came in
-        assert "ics-guard: " in switched.stderr
+    assert checkout.run("git", "checkout", "-q", "HEAD~1", PATH=path).stderr == "", "surely nothing came in"
+    checkout.write("a.sql", "x")
+    checkout.git("add", "-A")
+    checkout.git("commit", "-qnm", "x")
+    checkout.run("git", "checkout", "-q", "main", PATH=path)
+    assert "ics-guard: " in checkout.run("git", "checkout", "-q", "-", PATH=path).stderr
     pushed = checkout.run(".git/hooks/pre-push", "origin", "url", check=False, PATH=path)
     assert pushed.returncode != 0
     (checkout.root / ".git" / "ics-guard" / "sieve").unlink()

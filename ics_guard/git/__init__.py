@@ -6,7 +6,7 @@ read objects of SHA-256 repositories. It is asked about configuration only, wher
 
 from __future__ import annotations
 
-from ics_guard.git.arrivals import arrived
+from ics_guard.git.arrivals import arrived, stood_since
 from ics_guard.git.contents import is_tracked, read_blobs, read_contents, submodules, tracked_files
 from ics_guard.git.diffs import (
     SUBMODULE,
@@ -58,6 +58,7 @@ __all__ = [
     "read_folder",
     "read_folders",
     "staged",
+    "stood_since",
     "submodules",
     "tracked_files",
     "versions",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from ics_guard.git.diffs import Diff, difference, differences, staged
 from ics_guard.git.names import is_zero
@@ -26,6 +27,14 @@ def arrived(repository: Repository, hook: str, arguments: list[str], stdin: byte
         return staged(repository)
     moved = _merged(repository) if hook == "post-merge" else _rebased(repository, arguments, stdin)
     return _gained(repository, *moved) if moved else None
+
+
+def stood_since(repository: Repository) -> datetime | None:
+    """Return when HEAD came to where it stood before its last move; None where its log does not say."""
+    log = records(repository, "log", "--walk-reflogs", "-2", "-z", "--date=unix", "--format=%gd", "HEAD", "--")
+    if len(log) < 2:
+        return None
+    return datetime.fromtimestamp(int(log[1].removeprefix(b"HEAD@{").removesuffix(b"}")), UTC)
 
 
 def _gained(repository: Repository, old: str, new: str) -> Diff | None:
