@@ -11,10 +11,10 @@ from ics_guard import git, policy
 from ics_guard.config import Watch
 from ics_guard.detect import detect, unread
 from ics_guard.detect.alembic import Revision, read_revision
-from ics_guard.detect.alembic_graph import graph_changes
 from ics_guard.detect.rules import RULES, WAY_DOWN
 from ics_guard.errors import ConfigError
 from ics_guard.git import Diff, FileChange
+from ics_guard.histories import Histories
 from ics_guard.model import Change, Kind
 from ics_guard.project import Project
 
@@ -54,33 +54,23 @@ class _Reading:
     """The watched files of diffs, each version read once, however many diffs hold it."""
 
     def __init__(self, project: Project, diffs: Sequence[Diff]) -> None:
-        self._project = project
         self._watch = project.config.watch
         self._files = {diff: [file for file in diff.files if self._kinds(file)] for diff in diffs}
         listed = [file for files in self._files.values() for file in files]
         self._contents = git.read_contents(project.repository, listed)
-        self._folders: dict[str, Mapping[str | None, Mapping[str, bytes]]] = {}
+        self._histories = Histories(project.repository, self._watch, diffs)
         self._found: dict[FileChange, list[Change]] = {}
         self.revisions: dict[str, Revision] = {}
         self.edited: dict[str, tuple[str, str]] = {}
 
     def changes_of(self, diff: Diff) -> list[Change]:
-        """What each file means, with what the graph of the revisions makes of it."""
+        """What each file means, with what the history that it is in makes of it."""
         changes = []
         for file in self._files[diff]:
             if file not in self._found:
                 self._found[file] = self._read(file)
             changes += self._found[file]
-        for folder in self._watch.alembic_folders:
-            if self._touches(diff, folder):
-                contents = self._revisions(folder)
-                changes = graph_changes(contents[diff.base], contents[diff.head], changes)
-        return changes
-
-    def _touches(self, diff: Diff, folder: str) -> bool:
-        paths = (path for file in self._files[diff] for path in file.paths)
-        inside = (path for path in paths if folder == "." or path.startswith(f"{folder}/"))
-        return any(self._watch.kind_of(path) is Kind.ALEMBIC for path in inside)
+        return self._histories.completed(diff, changes)
 
     def _kinds(self, file: FileChange) -> set[Kind]:
         return {kind for path in file.paths if (kind := _kind_of(self._watch, file, path))}
@@ -95,16 +85,6 @@ class _Reading:
             if was and upgrading:
                 self.edited[was.revision] = (upgrading.path, upgrading.digest)
         return found
-
-    def _revisions(self, folder: str) -> Mapping[str | None, Mapping[str, bytes]]:
-        """Every file of a folder of revisions at both ends of each diff that touches it, read once."""
-        if folder not in self._folders:
-            ends = {tree for diff in self._files if self._touches(diff, folder) for tree in (diff.base, diff.head)}
-            self._folders[folder] = {
-                tree: {path: content for path, content in files.items() if self._watch.kind_of(path) is Kind.ALEMBIC}
-                for tree, files in git.read_folder(self._project.repository, folder, ends).items()
-            }
-        return self._folders[folder]
 
 
 def with_policy(project: Project, changes: Iterable[Change]) -> tuple[Change, ...]:

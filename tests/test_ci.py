@@ -382,13 +382,20 @@ def test_a_vendor_that_tells_the_default_branch_is_believed(server: Server) -> N
 # plain git
 
 
-def test_any_other_ci_counts_from_the_upstream(server: Server) -> None:
+def test_any_other_ci_counts_from_an_upstream_that_is_another_branch(server: Server) -> None:
     here = server.there.clone(server.folder / "job", "--branch", "topic")
+    here.git("switch", "-q", "-c", "mine", "--track", "origin/topic")
     here.commit("mine.sql")
     assert judged(here, {"CI": "true"}) == (["mine.sql"], "CI: since it left origin/topic")
 
 
-def test_an_upstream_that_has_it_all_is_passed_over_for_the_default_branch(server: Server) -> None:
+def test_where_a_branch_was_pushed_to_is_not_where_it_goes(server: Server) -> None:
+    here = server.there.clone(server.folder / "job", "--branch", "topic")
+    here.commit("mine.sql")
+    assert judged(here, {"CI": "true"}) == (["mine.sql", *TOPIC], "CI: since it left origin/main")
+
+
+def test_a_branch_that_its_upstream_has_whole_counts_from_the_default_branch(server: Server) -> None:
     here = server.there.clone(server.folder / "job", "--branch", "topic")
     assert judged(here, {"CI": "1"}) == (TOPIC, "CI: since it left origin/main")
 
