@@ -5,8 +5,9 @@ in one file beside the contents of the files that decided them; it counts only w
 `hooks/shim.sh` reads the same file.
 
 Content may also be where git has none: in submodules and behind links to folders. Such a thing is asked for by the name
-that a pattern gives it. Where a pattern allows any name, the submodules that the repository has are asked for one by
-one, and `.gitmodules` is one of the files that decide; only one added without it is left to the push.
+that a pattern gives it. Where a pattern allows any name below one that it gives, the submodules that the repository has
+are asked for one by one, and `.gitmodules` is one of the files that decide; only one added without it is left to the
+push.
 """
 
 from __future__ import annotations

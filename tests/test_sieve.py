@@ -248,7 +248,7 @@ def floating(tmp_path: Path) -> Checkout:
 
 
 FLOATING = CONFIGURATION.replace(
-    'alembic = ["alembic.ini"]\nsql = ["db/*.sql", "one.sql"]', 'sql = ["**/migrations/*.sql"]'
+    'alembic = ["alembic.ini"]\nsql = ["db/*.sql", "one.sql"]', 'sql = ["?*/**/migrations/*.sql"]'
 )
 FLOATING = FLOATING.replace("[env.local]\n", 'exclude = ["vendor/"]\n[env.local]\n', 1)
 

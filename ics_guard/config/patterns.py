@@ -25,11 +25,13 @@ def matches(spec: GitIgnoreSpec, path: str) -> bool:
 def matches_below(pattern: str, path: str, *, named: bool = False) -> bool:
     """Given a pattern that `trouble_with` found nothing in, return whether it can match a path below `path`.
 
-    `named`: only where the pattern says something about the last part of `path` itself, which `*` and `**` do not.
+    `named`: only where the pattern says something about the last part of `path` itself, which `*` and `**` do not. A
+    pattern that begins with one of these is about any folder of this repository, and means no other by it.
     """
     body = pattern.strip("/")
     wanted = body.split("/") if "/" in pattern.rstrip("/") else ["**", body]
-    return pattern[0] not in "!#" and _leads_into(wanted, path.split("/"), named=named)
+    anywhere = not wanted[0].strip("*")
+    return pattern[0] not in "!#" and _leads_into(wanted, path.split("/"), named=named or anywhere)
 
 
 def _leads_into(wanted: list[str], parts: list[str], *, named: bool) -> bool:
