@@ -53,7 +53,7 @@ def _interrupted() -> int:
 
 
 def _say(code: str, message: str, fix: str, exit_code: int) -> int:
-    if "--json" in sys.argv or "json" in sys.argv[1:]:
+    if "--json" in sys.argv or "--format=json" in " ".join(sys.argv).replace("--format json", "--format=json").split():
         import json  # noqa: PLC0415 - cold path
 
         document = {"schema_version": 1, "error": {"code": code, "message": message, "fix": fix}}

@@ -21,6 +21,10 @@ from ics_guard.project import Project
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
+_NOT_AN_EDIT = WAY_DOWN | {"alembic.reworded"}
+"""What an edited revision may hold and still do the same to a database on its way up."""
+
+
 @dataclass(frozen=True)
 class Findings:
     """The changes of diffs, the Alembic revisions that the diffs' own files hold, and those among them that changed.
@@ -87,7 +91,7 @@ class _Reading:
         if Kind.ALEMBIC in self._kinds(file):
             was, now = (read_revision(content) if content is not None else None for content in (before, after))
             self.revisions |= {one.revision: one for one in (was, now) if one}
-            upgrading = next((change for change in found if change.rule not in WAY_DOWN), None)
+            upgrading = next((change for change in found if change.rule not in _NOT_AN_EDIT), None)
             if was and upgrading:
                 self.edited[was.revision] = (upgrading.path, upgrading.digest)
         return found

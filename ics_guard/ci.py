@@ -88,7 +88,10 @@ def _is_on(environ: Mapping[str, str], name: str) -> bool:
 def _github(repository: Repository, environ: Mapping[str, str]) -> Range:
     """GitHub Actions, and what speaks its language (Gitea, Forgejo): the event's own file says what happened."""
     event = _read_event(environ)
-    default = str((event.get("repository") or {}).get("default_branch") or "")
+    default = ""
+    match event:
+        case {"repository": {"default_branch": str(default)}}:
+            pass
     match event:
         case {"pull_request": {"base": {"sha": str(base), "ref": str(into)}, "head": {"sha": str(head)}} as request}:
             number = request.get("number")
@@ -197,11 +200,14 @@ def _branch(repository: Repository, name: str) -> str:
 
 
 def _candidates(repository: Repository) -> list[str]:
-    """Where HEAD is going, by git alone: its upstream, then the default branch."""
+    """Where HEAD is going, by git alone: an upstream that is another branch, then the default branch."""
     upstream = git.answer(repository, "rev-parse", "--symbolic-full-name", "--verify", "--quiet", "@{upstream}")
     default = git.answer(repository, "symbolic-ref", "--quiet", "refs/remotes/origin/HEAD")
     usual = (default, "refs/remotes/origin/main", "refs/remotes/origin/master")
     main = next((name for name in usual if name and git.exists(repository, name)), None)
+    branch = git.answer(repository, "symbolic-ref", "--quiet", "--short", "HEAD")
+    if main and upstream and branch and upstream.endswith(f"/{branch}"):  # where it was pushed to, not where it goes
+        upstream = None
     if found := list(dict.fromkeys(name for name in (upstream, main) if name)):
         return found
     said = "this is a CI job, and neither an upstream branch nor origin/HEAD, origin/main or origin/master is here"

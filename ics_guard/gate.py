@@ -32,7 +32,7 @@ _NO_EVIDENCE = Evidence()
 def judge(project: Project, findings: Findings, evidence: Evidence = _NO_EVIDENCE) -> Decision:
     """Given changes, return the decision as things stand now; nothing is written."""
     rules = project.environment.policy
-    needed = {name for change in findings.changes if change.severity in rules.require_backup for name in change.sources}
+    needed = {name for change in findings.changes if policy.asks(change, rules) for name in change.sources}
     try:
         records = _records(project, needed)
         situations = {
@@ -132,6 +132,7 @@ def _situation(
         unchanged=frozenset(),
         applied={},
         before={},
+        env=environment.name,
     )
     if source.kind != "sqlite":
         said = f"it is of kind {source.kind}, and this version looks at SQLite databases only"

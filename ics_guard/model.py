@@ -336,7 +336,7 @@ class Situation:
     the backups whose fingerprint still matches. `applied` tells per change digest: True, False, or None when it
     cannot be told. `before` is per change digest the newest verified backup from before the change, if any.
     `strange_heads` are Alembic revisions the database stands at that this work tree does not have. `unseen` says why
-    the source cannot be looked at from here at all, whatever is there.
+    the source cannot be looked at from here at all, whatever is there; `env` is its environment.
     """
 
     source: str
@@ -353,3 +353,4 @@ class Situation:
     path: Path | None = None
     strange_heads: tuple[str, ...] = ()
     unseen: str = ""
+    env: str = ""

@@ -8,22 +8,33 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ics_guard.config import Policy
-from ics_guard.model import BackupKind, BackupRecord, Change, Decision, Evidence, Reason, Severity, Situation, Way
+from ics_guard.model import BackupKind, BackupRecord, Change, Decision, Evidence, Kind, Reason, Severity, Situation, Way
 from ics_guard.words import age_in_words, moment
 
 ABOUT_THE_PAST = frozenset({"applied-unprotected", "cannot-tell"})
 """Reasons that a backup made now does not mend, and does not suffer from: it is still worth having."""
 
 _ANSWERED_BY_EVIDENCE = frozenset({"never-seen", "evidence-needed"})
-_ATTEST = "where the data is: ics-guard attest, then commit what it writes"
+_ATTEST = "where the data is: ics-guard attest --env {env} --range BASE..HEAD, then commit what it writes"
 _LINKS = {"waived": ("", ""), "attested": ("rests on ", "rest on ")}
 _NO_EVIDENCE = Evidence()
 _CLOCK_SLACK = timedelta(minutes=5)
 
 
 def with_rules(changes: Iterable[Change], rules: Mapping[str, Severity]) -> tuple[Change, ...]:
-    """Given changes and the policy's own severities by rule id, return the changes with these severities."""
-    return tuple(replace(change, severity=rules.get(change.rule, change.severity)) for change in changes)
+    """Given changes and the policy's own severities by rule id, return the changes with these severities.
+
+    What is about the gate itself keeps its own: no policy speaks for its own loosening.
+    """
+    return tuple(
+        change if change.kind is Kind.CONFIG else replace(change, severity=rules.get(change.rule, change.severity))
+        for change in changes
+    )
+
+
+def asks(change: Change, policy: Policy) -> bool:
+    """Given a change, return whether policy asks for a way back before it. It always does for the gate itself."""
+    return change.kind is Kind.CONFIG or change.severity in policy.require_backup
 
 
 def decide(
@@ -42,7 +53,7 @@ def decide(
     """
     reasons: list[Reason] = []
     ways: dict[str, dict[str, Way]] = defaultdict(dict)
-    asking = [change for change in changes if change.severity in policy.require_backup]
+    asking = [change for change in changes if asks(change, policy)]
     reasons += [_unguarded(change) for change in asking if not change.sources]
     unwaived = [change for change in asking if change.digest not in evidence.waived]
     reasons += _said("waived", "", (evidence.waived[c.digest] for c in asking if c.digest in evidence.waived))
@@ -157,7 +168,7 @@ def absent_or_broken(situation: Situation) -> list[Reason]:
 
 
 def _absent(situation: Situation) -> Reason:
-    name = situation.source
+    name, attest = situation.source, _ATTEST.format(env=situation.env or "NAME")
     if situation.seen:
         return Reason(
             "source-lost",
@@ -167,14 +178,14 @@ def _absent(situation: Situation) -> Reason:
         )
     if situation.required or situation.unseen:
         why = f"{name} cannot be looked at from here"
-        return Reason("evidence-needed", name, f"{why}: {situation.unseen}" if situation.unseen else why, _ATTEST)
+        return Reason("evidence-needed", name, f"{why}: {situation.unseen}" if situation.unseen else why, attest)
     if situation.declared_empty:
         return Reason("no-data", name, f"{name}: init recorded that there is no data here", "", blocking=False)
     return Reason(
         "never-seen",
         name,
         f"{name} has never been seen from this clone: there is no database at {situation.path}",
-        f"ics-guard init   (it finds the data, or records that there is none here); in CI: {_ATTEST}",
+        f"ics-guard init   (it finds the data, or records that there is none here); in CI: {attest}",
     )
 
 

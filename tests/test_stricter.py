@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ics_guard import config
+from ics_guard.detect.rules import RULES
 from tests.alembic_support import ADD_COLUMN, alembic, make_alembic_repository, write_revision
 from tests.alembic_support import CONFIG as ALEMBIC_CONFIG
 from tests.support import CONFIG, git, ics_guard, make_repository
@@ -175,6 +176,9 @@ def test_a_broken_configuration_passes_nothing(repository: Path) -> None:
     assert "ics-guard.toml" in done.stderr
 
 
+SEVERITIES = {name: rule.severity for name, rule in RULES.items()}
+
+
 def loosened(tmp_path: Path, before: str, after: str) -> list[str]:
     names = ("before", "after")
     for name in names:
@@ -183,7 +187,8 @@ def loosened(tmp_path: Path, before: str, after: str) -> list[str]:
     for name, text in zip(names, (before, after), strict=True):
         (tmp_path / name / "ics-guard.toml").write_text(text)
         loaded.append(config.load(tmp_path / name))
-    return [".".join(found.key) for found in config.loosenings(*loaded)]
+    before_config, after_config = loaded
+    return [".".join(found.key) for found in config.loosenings(before_config, after_config, SEVERITIES)]
 
 
 BASE = """\
@@ -228,7 +233,8 @@ path = "p.db"
         ('models = ["app/"]', 'exclude = ["db/1.sql"]', ["watch.models", "watch.exclude"]),
         ('"sql.drop_index" = "risky"', '"sql.drop_index" = "destructive"', []),
         ('"sql.drop_index" = "risky"', '"sql.drop_index" = "additive"', ["env.local.policy.rules.sql.drop_index"]),
-        ('"sql.drop_index" = "risky"', "", ["env.local.policy.rules.sql.drop_index"]),
+        ('"sql.drop_index" = "risky"', "", []),
+        ('"sql.drop_index" = "risky"', '"sql.create_table" = "destructive"', []),
         ("daily = 7", "daily = 6", ["env.local.policy.retention"]),
         ('mirror = "m"', "", ["env.local.mirror"]),
         ('guards = ["db/**"]', 'guards = ["db/**", "x/**"]', []),
@@ -289,3 +295,115 @@ def test_a_new_signer_does_not_slip_through_the_sieve(repository: Path) -> None:
     done = git(repository, "commit", "-m", "trust me", check=False)
     assert done.returncode == 1
     assert "config.signer" in done.stderr
+
+
+def test_no_policy_speaks_for_its_own_loosening(tmp_path: Path) -> None:
+    """Each of these, in the very change that it is to let through, and where the data cannot be seen."""
+    base = CONFIG + "[policy]\n"
+    repository = make_repository(tmp_path / "repo", config=base, rows=0)
+    (repository / "migrations" / "0002.sql").write_text(DROP)
+    for more in (
+        "require_backup = []\n",
+        'require_backup = ["additive"]\n',
+        'rules = { "config.loosened" = "notice", "sql.drop_table" = "notice" }\n',
+    ):
+        configure(repository, base + more)
+        code, document = judged(repository)
+        assert (code, "never-seen" in codes(document)) == (1, True), more
+        assert "sql.drop_table" in rules(document)
+
+
+NARROW = """\
+version = 1
+[watch]
+sql = ["migrations/*.sql"]
+exclude = ["migrations/*", "!migrations/0*.sql"]
+embedded = ["scripts/*.py"]
+[env.local.sources.db]
+path = "data/app.db"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('sql = ["migrations/*.sql"]', 'sql = ["migrations/any.sql"]'),
+        ('sql = ["migrations/*.sql"]', 'sql = ["migrations/a*", "migrations/b*"]'),
+        ('sql = ["migrations/*.sql"]', 'sql = ["migrations/[!d]*.sql"]'),
+        (', "!migrations/0*.sql"]', "]"),
+        ('["migrations/*", "!migrations/0*.sql"]', '["!migrations/0*.sql", "migrations/*"]'),
+        ('embedded = ["scripts/*.py"]', 'embedded = ["scripts/*.py"]\ndjango = ["scripts/*.py"]'),
+        ('path = "data/app.db"', 'path = "data/app.db"\n[env.x.sources.db]\npath = "x.db"\n'),
+        ('path = "data/app.db"', 'path = "data/app.db"\n[env.local]\nstore = "elsewhere"'),
+    ],
+)
+def test_what_is_watched_cannot_be_talked_away(tmp_path: Path, old: str, new: str) -> None:
+    assert old in NARROW
+    after = NARROW.replace(old, new, 1)
+    if "[env.x" in new:
+        after = after.replace("version = 1", 'version = 1\ndefault_env = "x"')
+    repository = make_repository(tmp_path / "repo", config=NARROW, rows=0)
+    (repository / "migrations" / "0002.sql").write_text(DROP)
+    (repository / "scripts").mkdir()
+    (repository / "scripts" / "a.py").write_text(f"db.execute({DROP!r})\n")
+    configure(repository, after)
+    code, document = judged(repository)
+    assert (code, "config.loosened" in rules(document)) == (1, True)
+    assert "sql.drop_table" in rules(document)
+
+
+def test_a_configuration_that_could_not_be_read_opens_nothing(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "repo", config=CONFIG + "[bogus]\nx = 1\n", rows=0)
+    (repository / "migrations" / "0002.sql").write_text(DROP)
+    configure(repository, CONFIG.replace("migrations/*.sql", "elsewhere/*.sql"))
+    code, document = judged(repository)
+    assert (code, rules(document)) == (1, ["config.loosened"])
+    assert "cannot be read" in document["changes"][0]["reason"]
+
+
+def test_committed_places_of_one_machine_are_refused(repository: Path) -> None:
+    (repository / "ics-guard.local.toml").write_text('[env.local]\nstore = "/tmp/elsewhere"\n')
+    git(repository, "add", "-f", "ics-guard.local.toml")
+    (repository / "migrations" / "0002.sql").write_text(DROP)
+    git(repository, "add", "-A")
+    done = ics_guard(repository, "gate", "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "local-committed")
+
+
+def test_the_branch_that_a_change_is_to_join_has_its_say_though_it_moved_on(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "repo", config=CONFIG, rows=0)
+    git(repository, "switch", "-qc", "work")
+    stage(repository, **{"migrations__0002.sql": DROP})
+    assert ics_guard(repository, "waive", "--reason", "x").returncode == 0
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "drop", "--no-verify")
+    assert judged(repository, "--range", "main..work")[0] == 0
+    git(repository, "switch", "-q", "main")
+    configure(repository, CONFIG + '[policy]\nwaivers = "refuse"\n')
+    git(repository, "commit", "-qm", "no waivers", "--no-verify")
+    git(repository, "switch", "-q", "work")
+    code, document = judged(repository, "--range", "main..work")
+    assert (code, rules(document)) == (1, ["sql.drop_table"]), "held, and an older branch loosens nothing"
+
+
+@pytest.mark.parametrize("options", [["--range", ""], ["--range", "..HEAD"], ["--from-ref", "", "--to-ref", ""]])
+def test_a_variable_that_is_not_set_passes_nothing(repository: Path, options: list[str]) -> None:
+    done = ics_guard(repository, "gate", "--json", *options)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "bad-range")
+
+
+def test_a_tag_cannot_stand_for_a_branch(repository: Path) -> None:
+    git(repository, "switch", "-qc", "work")
+    stage(repository, **{"migrations__0002.sql": DROP})
+    git(repository, "commit", "-qm", "drop", "--no-verify")
+    git(repository, "tag", "main", "work")
+    code, document = judged(repository, "--range", "main..work")
+    assert (code, codes(document)) == (1, ["ambiguous-ref"])
+    assert judged(repository, "--range", "refs/heads/main..work")[0] == 1
+
+
+def test_a_line_that_only_ssh_reads_as_a_signer_is_one(repository: Path) -> None:
+    (repository / ".ics-guard").mkdir()
+    (repository / ".ics-guard" / "allowed_signers").write_bytes(b"\xc2\xa0# ssh-ed25519 AAAA\n\x0bx ssh-ed25519 BBBB\n")
+    git(repository, "add", "-A")
+    assert rules(judged(repository, command="check")[1]) == ["config.signer"] * 2

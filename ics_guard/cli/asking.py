@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ics_guard import ci, git, stricter
+from ics_guard import ci, git, views
 from ics_guard.cli.voice import Voice, err
 from ics_guard.errors import UsageError
 from ics_guard.git import Diff, Repository
@@ -19,20 +19,20 @@ from ics_guard.report import texts
 
 StagedOption = Annotated[bool, typer.Option("--staged", help="What the next commit holds (outside CI the default).")]
 RangeOption = Annotated[
-    str, typer.Option("--range", metavar="A..B", help="What B changes since its merge base with A.")
+    str | None, typer.Option("--range", metavar="A..B", help="What B changes since its merge base with A.")
 ]
-FromOption = Annotated[str, typer.Option("--from-ref", help="With --to-ref: the same as --range FROM..TO.")]
-ToOption = Annotated[str, typer.Option("--to-ref", help="See --from-ref.")]
+FromOption = Annotated[str | None, typer.Option("--from-ref", help="With --to-ref: the same as --range FROM..TO.")]
+ToOption = Annotated[str | None, typer.Option("--to-ref", help="See --from-ref.")]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Which diff the options say, all of them as they were given; `every` is --all."""
+    """Which diff the options say, all of them as they were given, None if not; `every` is --all."""
 
     staged: bool = False
-    span: str = ""
-    from_ref: str = ""
-    to_ref: str = ""
+    span: str | None = None
+    from_ref: str | None = None
+    to_ref: str | None = None
     every: bool = False
 
 
@@ -70,14 +70,17 @@ def opened(asked: Asked, env: str, voice: Voice | None = None) -> tuple[Project,
     """
     repository = git.open_repository(Path.cwd())
     judged = _judged(repository, asked)
-    return stricter.opened_for(repository, judged.diff, env, voice or Silence()), judged
+    return views.opened_for(repository, judged.diff, env, voice or Silence()), judged
 
 
 def _judged(repository: Repository, asked: Asked) -> Judged:
     """The diff asked for; where nothing is said what a CI job is about, or else what is staged."""
-    by_refs = bool(asked.from_ref or asked.to_ref)
-    said = sum((asked.staged, bool(asked.span), asked.every, by_refs))
-    if said > 1 or bool(asked.from_ref) != bool(asked.to_ref):
+    given = (asked.span, asked.from_ref, asked.to_ref)
+    if "" in given:
+        raise UsageError("bad-range", "an empty name was given (is a variable not set?)", "write both ends: BASE..HEAD")
+    by_refs = asked.from_ref is not None
+    said = sum((asked.staged, asked.span is not None, asked.every, by_refs))
+    if said > 1 or by_refs != (asked.to_ref is not None):
         raise UsageError(
             "which-diff",
             "say one of --staged, --range A..B, --from-ref A --to-ref B; check knows --all as well",

@@ -36,10 +36,10 @@ from ics_guard.report import texts
 @app.command(rich_help_panel=LOOK)
 def check(
     staged: StagedOption = False,
-    span: RangeOption = "",
+    span: RangeOption = None,
     every: Annotated[bool, typer.Option("--all", help="Every tracked file, as if it were new.")] = False,
-    from_ref: FromOption = "",
-    to_ref: ToOption = "",
+    from_ref: FromOption = None,
+    to_ref: ToOption = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when there are findings.")] = False,
     form: FormatOption = Format.TEXT,
     env: EnvOption = "",
@@ -59,9 +59,9 @@ def check(
 @app.command(rich_help_panel=PROTECT)
 def gate(
     staged: StagedOption = False,
-    span: RangeOption = "",
-    from_ref: FromOption = "",
-    to_ref: ToOption = "",
+    span: RangeOption = None,
+    from_ref: FromOption = None,
+    to_ref: ToOption = None,
     deploy: Annotated[bool, typer.Option("--deploy", help="Ask for a fresh way back even without any change.")] = False,
     form: FormatOption = Format.TEXT,
     env: EnvOption = "",

@@ -29,7 +29,7 @@ def attest(
     until: UntilOption = "",
     key: KeyOption = "",
     staged: StagedOption = False,
-    span: RangeOption = "",
+    span: RangeOption = None,
     env: EnvOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -39,7 +39,7 @@ def attest(
     """
     until_moment = _later_moment(until)
     with speaking() as voice:
-        project, judged = opened(Asked(staged or not span, span), env, voice)
+        project, judged = opened(Asked(staged or span is None, span), env, voice)
         decision, files = vouching.attest(project, judged.diff, key=key, until=until_moment)
     if not decision.allowed:
         show(texts.decision_text(decision, "change"), documents.gate_document(decision), as_json=as_json)
@@ -53,7 +53,7 @@ def waive(
     until: UntilOption = "",
     key: KeyOption = "",
     staged: StagedOption = False,
-    span: RangeOption = "",
+    span: RangeOption = None,
     env: EnvOption = "",
     as_json: JsonOption = False,
 ) -> None:
@@ -61,7 +61,7 @@ def waive(
     if not reason.strip():
         raise UsageError("no-reason", "a waiver needs a reason", 'ics-guard waive --reason "why this may be lost"')
     until_moment = _later_moment(until)
-    project, judged = opened(Asked(staged or not span, span), env)
+    project, judged = opened(Asked(staged or span is None, span), env)
     files = vouching.waive(project, judged.diff, reason=reason, key=key, until=until_moment)
     _show_written(project, "Waived", files, as_json=as_json)
 

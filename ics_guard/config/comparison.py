@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from ics_guard.config.nouns import Config, Environment, Policy, Source, Watch
+from ics_guard.config.patterns import compiled, matches
 from ics_guard.model import Kind, Severity
 
 _KINDS = {"django": Kind.DJANGO, "sql": Kind.SQL, "embedded": Kind.EMBEDDED, "models": Kind.MODEL}
@@ -23,12 +24,15 @@ class Loosening:
     said: str
 
 
-def loosenings(before: Config, after: Config) -> tuple[Loosening, ...]:
-    """Given a configuration and the one that replaces it, return everything that the new one asks for less."""
+def loosenings(before: Config, after: Config, severities: Mapping[str, Severity]) -> tuple[Loosening, ...]:
+    """Given a configuration, the one that replaces it, and what each rule says by itself, return what is asked less."""
     found = [*_watch(before.watch, after.watch)]
+    if before.default_env != after.default_env:
+        said = f"commands and hooks work in {after.default_env}, it was {before.default_env}"
+        found.append(Loosening(("default_env",), said))
     for name, environment in before.environments.items():
         if name in after.environments:
-            found += _environment(environment, after.environments[name])
+            found += _environment(environment, after.environments[name], severities)
         else:
             found.append(Loosening(("env", name), f"the environment {name} is gone"))
     return tuple(found)
@@ -36,32 +40,51 @@ def loosenings(before: Config, after: Config) -> tuple[Loosening, ...]:
 
 def _watch(before: Watch, after: Watch) -> Iterator[Loosening]:
     for folder in before.alembic_folders:
-        if after.kind_of(f"{folder}/x.py") is not Kind.ALEMBIC:
+        if any(after.kind_of(f"{folder}/{word}.py") is not Kind.ALEMBIC for word in _WORDS):
             yield Loosening(("watch", "alembic"), f"revisions in {folder} are not watched any more")
     for key, kind in _KINDS.items():
         old, new = getattr(before, key), getattr(after, key)
+        if old != new and any(one.startswith("!") for one in (*old, *new)):
+            yield Loosening(("watch", key), "what is left out, or the order, is another")
         for pattern in old:
-            if pattern not in new and not pattern.startswith("!") and after.kind_of(_example(pattern)) is not kind:
+            examples = [path for path in _examples(pattern) if before.kind_of(path) is kind]
+            still = pattern in new or any(_covers(one, pattern) for one in new)
+            if examples and not (still and all(after.kind_of(path) is kind for path in examples)):
                 yield Loosening(("watch", key), f"{pattern} is not watched as {key} any more")
-        yield from (Loosening(("watch", key), f"{one} is left out") for one in new if one[:1] == "!" and one not in old)
-    for pattern in after.exclude:
-        if pattern not in before.exclude:
-            yield Loosening(("watch", "exclude"), f"{pattern} is excluded")
+    fewer = [one for one in before.exclude if one in after.exclude or one.startswith("!")]
+    if list(after.exclude) != fewer:
+        added = ", ".join(one for one in after.exclude if one not in before.exclude) or "what was, in another order"
+        yield Loosening(("watch", "exclude"), f"excluded is {added}")
 
 
-def _example(pattern: str) -> str:
-    """A path that the pattern matches: if the new patterns match it as well, they are only written in another way."""
-    named = pattern.strip("/").replace("**", "any/where").replace("*", "any").replace("?", "x")
-    return f"{named}/x" if pattern.endswith("/") else named
+_WORDS = ("*", "0001", "zz-top")
+"""Names that have no letter in common and no length: what matches them all in one place asks nothing of it."""
 
 
-def _environment(before: Environment, after: Environment) -> Iterator[Loosening]:
+def _examples(pattern: str) -> list[str]:
+    """Paths that the pattern matches."""
+    named = pattern.strip("/")
+    found = [named.replace("**", f"{word}/any").replace("*", word).replace("?", word[0]) for word in _WORDS]
+    return [f"{one}/{word}" for one, word in zip(found, _WORDS, strict=True)] if pattern.endswith("/") else found
+
+
+def _covers(pattern: str, old: str) -> bool:
+    """Whether one pattern matches at least what another does. "No" where that is not certain."""
+    if set("[\\") & set(pattern + old):
+        return False
+    spec = compiled([pattern])
+    return all(matches(spec, path) for path in _examples(old))
+
+
+def _environment(before: Environment, after: Environment, severities: Mapping[str, Severity]) -> Iterator[Loosening]:
     path = ("env", before.name)
+    if before.store != after.store:
+        yield Loosening((*path, "store"), f"backups and ledger are in {after.store}, they were in {before.store}")
     if before.required and not after.required:
         yield Loosening((*path, "required"), "the data may be absent now")
     if before.mirror and not after.mirror:
         yield Loosening((*path, "mirror"), "there is no second place any more")
-    yield from _policy(path, before.policy, after.policy)
+    yield from _policy(path, before.policy, after.policy, severities)
     for name, source in before.sources.items():
         if name in after.sources:
             yield from _source((*path, "sources", name), source, after.sources[name])
@@ -69,7 +92,9 @@ def _environment(before: Environment, after: Environment) -> Iterator[Loosening]
             yield Loosening((*path, "sources", name), f"the source {name} is gone")
 
 
-def _policy(path: tuple[str, ...], before: Policy, after: Policy) -> Iterator[Loosening]:
+def _policy(
+    path: tuple[str, ...], before: Policy, after: Policy, severities: Mapping[str, Severity]
+) -> Iterator[Loosening]:
     for key in ("rpo", "rto", "redrill"):
         old, new = getattr(before, key), getattr(after, key)
         if new > old:
@@ -81,8 +106,10 @@ def _policy(path: tuple[str, ...], before: Policy, after: Policy) -> Iterator[Lo
     for severity in sorted(before.require_backup - after.require_backup):
         yield Loosening((*path, "policy", "require_backup"), f"{severity} changes need no backup any more")
     for rule in sorted(before.rules.keys() | after.rules.keys()):
-        if said := _rule(before.rules.get(rule), after.rules.get(rule)):
-            yield Loosening((*path, "policy", "rules", rule), f"{rule} {said}")
+        default = severities.get(rule, Severity.DESTRUCTIVE)
+        old, new = before.rules.get(rule, default), after.rules.get(rule, default)
+        if new.rank > old.rank:
+            yield Loosening((*path, "policy", "rules", rule), f"{rule} is {new}, it was {old}")
     if before.current is not False and after.current is False:
         yield Loosening((*path, "policy", "current"), "a backup may be of an earlier state of the data")
     if before.retention != after.retention and any(
@@ -92,20 +119,11 @@ def _policy(path: tuple[str, ...], before: Policy, after: Policy) -> Iterator[Lo
         yield Loosening((*path, "policy", "retention"), "fewer backups are kept")
 
 
-def _rule(old: Severity | None, new: Severity | None) -> str:
-    """A severity of one's own that comes, goes or sinks. What the rule says by itself is not known here."""
-    if old == new:
-        return ""
-    if new is None:
-        return f"is not set to {old} any more"
-    return f"is set to {new}" if old is None or new.rank > old.rank else ""
-
-
 def _source(path: tuple[str, ...], before: Source, after: Source) -> Iterator[Loosening]:
     if before.gate and not after.gate:
         yield Loosening((*path, "gate"), "no change waits for this source any more")
-    lost = [one for one in before.guards if one not in after.guards and one[:1] != "!"]
-    if lost or any(one[:1] == "!" and one not in before.guards for one in after.guards):
+    negated = any(one.startswith("!") for one in (*before.guards, *after.guards))
+    if before.guards != after.guards and (negated or not {*before.guards} <= {*after.guards}):
         yield Loosening((*path, "guards"), f"it guards {', '.join(after.guards)}, it was {', '.join(before.guards)}")
     if (before.kind, before.path, before.url) != (after.kind, after.path, after.url):
         yield Loosening((*path, "path"), "it is another place now")
@@ -114,7 +132,7 @@ def _source(path: tuple[str, ...], before: Source, after: Source) -> Iterator[Lo
             yield Loosening((*path, "unchecked"), f"{name} is not checked any more")
     for smoke in before.smoke:
         if smoke not in after.smoke:
-            yield Loosening((*path, "smoke"), f"a smoke check is gone: {smoke.sql or smoke.run}")
+            yield Loosening((*path, "smoke"), "a smoke check is gone")
 
 
 def _in_words(span: timedelta) -> str:

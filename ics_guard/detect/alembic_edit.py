@@ -13,6 +13,7 @@ from ics_guard.detect.alembic_sql import EXECUTES
 from ics_guard.detect.alembic_walk import Walk
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
 from ics_guard.detect.python_meaning import loose_statements, meaning, reached_meaning
+from ics_guard.detect.python_plain import as_written
 from ics_guard.detect.python_tree import Function, Module, dotted, parse, reachable
 from ics_guard.model import Severity
 
@@ -196,10 +197,19 @@ def _edited(old: Module, new: Module) -> list[Operation]:
     if _reached(old, "downgrade") != _reached(new, "downgrade"):
         text = _reached(new, "downgrade")
         result.append(_simple(new, "alembic.downgrade_changed", "downgrade", text, name="downgrade"))
-    if result:
-        said = {operation.canonical for operation in _downgrades(old)}
-        result += [operation for operation in _downgrades(new) if operation.canonical not in said]
-    return result
+    if not result:
+        return _reworded(old, new)
+    said = {operation.canonical for operation in _downgrades(old)}
+    return result + [operation for operation in _downgrades(new) if operation.canonical not in said]
+
+
+def _reworded(old: Module, new: Module) -> list[Operation]:
+    """One word where the code is another and what it does is, as far as can be read, the same."""
+    was, now = (
+        as_written(reachable(module, [*_entries(module, "upgrade"), *_entries(module, "downgrade")]), module)
+        for module in (old, new)
+    )
+    return [] if was == now else [_simple(new, "alembic.reworded", "reword", f"reworded {now}", name="upgrade")]
 
 
 def _plainly(module: Module) -> list[str] | None:

@@ -45,12 +45,15 @@ def graph_changes(
 
 @dataclass(frozen=True)
 class _Fact:
-    """Something that the graph shows: its rule, the revision and the file it is told of, and in words."""
+    """Something that the graph shows: its rule, the revision and the file it is told of, and in words.
+
+    It is the same thing wherever the file is moved, and whatever else is there.
+    """
 
     rule: str
     revision: str
     path: str = field(compare=False)
-    detail: str
+    detail: str = field(compare=False)
 
 
 def _graph(contents: Mapping[str, bytes], known: dict[bytes, Revision | None]) -> _Graph:

@@ -10,7 +10,8 @@ from ics_guard.detect.django_operations import IRREVERSIBLE, operation_name, rea
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
 from ics_guard.detect.python_follow import bind, bound, called, repeats
 from ics_guard.detect.python_meaning import loose_statements, meaning, reached_meaning
-from ics_guard.detect.python_tree import Module, assignments, dotted, parse
+from ics_guard.detect.python_plain import as_written
+from ics_guard.detect.python_tree import Module, assignments, dotted, parse, reachable
 from ics_guard.detect.sqlalchemy_reading import Scope, argument
 from ics_guard.detect.text import word_set
 from ics_guard.model import Severity
@@ -74,14 +75,17 @@ def _fresh(module: Module) -> list[Operation]:
     if isinstance(replaced, ast.List | ast.Tuple) and replaced.elts:
         return [_simple(migration, "django.squash", _whole(module, migration))]
     found = _pinned(settle(_operations(module, migration)), module, migration)
-    if any(operation.operation != "downgrade" for operation in found):
+    if any(one.severity is not Severity.NOTICE for one in found if one.operation != "downgrade"):
         return found
     return [_simple(migration, "django.migration", meaning([migration], module)), *found]
 
 
 def _edited(old: Module, was: ast.ClassDef, new: Module, now: ast.ClassDef) -> list[Operation]:
     if _whole(old, was) == _whole(new, now):
-        return []
+        written = as_written(_reached(new, now), new)
+        if as_written(_reached(old, was), old) == written:
+            return []
+        return [_simple(now, "django.reworded", f"reworded {written}")]
     before, after = assignments(was.body), assignments(now.body)
     difference = compare(
         _operations(old, was),
@@ -98,6 +102,11 @@ def _edited(old: Module, was: ast.ClassDef, new: Module, now: ast.ClassDef) -> l
         if there[0] != there[1]:
             result.append(_simple(now, "django.graph", f"{name} {there[1]}"))
     return result or [_simple(now, "django.code_changed", _whole(new, now))]
+
+
+def _reached(module: Module, migration: ast.ClassDef) -> list[ast.AST]:
+    names = sorted({node.id for node in ast.walk(migration) if isinstance(node, ast.Name)} - {migration.name})
+    return [migration, *reachable(module, names)]
 
 
 def _whole(module: Module, migration: ast.ClassDef) -> str:

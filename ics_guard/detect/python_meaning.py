@@ -40,6 +40,9 @@ _DIRECTIVES = {
 """Parameters that may be given by place or by name."""
 _MOVED = re.compile(r"sqlalchemy\.(?:types|schema|sql(?:\.\w+)?)\.(\w+)\Z")
 """One thing that SQLAlchemy offers in several places."""
+_SPELLINGS = {f"typing.{kind}": kind.lower() for kind in ("List", "Dict", "Set", "FrozenSet", "Tuple", "Type")}
+_SPELLINGS["datetime.UTC"] = "datetime.timezone.utc"
+"""What later versions of Python let one write in another way."""
 
 
 def meaning(nodes: Iterable[ast.AST], module: Module, names: Mapping[str, ast.expr] | None = None) -> str:
@@ -219,7 +222,7 @@ class _Writer:
 
     def _moved(self, name: str) -> str:
         found = _MOVED.match(name)
-        return f"sqlalchemy.{found[1]}" if found else name
+        return f"sqlalchemy.{found[1]}" if found else _SPELLINGS.get(name, name)
 
     def _call(self, node: ast.Call) -> str:
         name = dotted(node.func, self.module)

@@ -118,6 +118,7 @@ _ALEMBIC = {
         _D, "A protected database has run this revision: it keeps what the old text made, and all others get the new."
     ),
     "alembic.upgrade_changed": Rule(_R, "When or how the operations run is another thing now."),
+    "alembic.reworded": Rule(_A, "The code is written in another way; what it does to the schema reads the same."),
     "alembic.downgrade_missing": Rule(_N, "There is no way back down for what the revision does."),
     "alembic.irreversible": Rule(_N, "The way back down refuses: only a restore undoes the revision."),
     "alembic.downgrade_incomplete": Rule(_N, "The way back down leaves something of what the revision does."),
@@ -163,6 +164,7 @@ _DJANGO = {
     ),
     "django.operation_removed": _ALEMBIC["alembic.operation_removed"],
     "django.operation_changed": _ALEMBIC["alembic.operation_changed"],
+    "django.reworded": _ALEMBIC["alembic.reworded"],
     "django.code_changed": _ALEMBIC["alembic.upgrade_changed"],
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ics_guard.errors import UsageError
 from ics_guard.git.names import commit_or_tree, exists, is_zero, merge_base, no_merge_base, trees
@@ -44,11 +44,20 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Diff:
-    """The files that differ between two trees: `base` is a commit or tree by its id, `head` too, None for the index."""
+    """The files that differ between two trees: `base` is a commit or tree by its id, `head` too, None for the index.
+
+    `onto` is the commit that `head` is to join, where that has moved on since `base`.
+    """
 
     base: str
     head: str | None
     files: tuple[FileChange, ...]
+    onto: str = ""
+
+    @property
+    def target(self) -> str:
+        """The commit or tree that the change is to join."""
+        return self.onto or self.base
 
 
 def staged(repository: Repository) -> Diff:
@@ -66,9 +75,10 @@ def between(repository: Repository, base: str, head: str) -> Diff:
     Raise `UsageError` for a name that is unknown, or when there is no merge base.
     """
     before, after = commit_or_tree(repository, base), commit_or_tree(repository, head)
-    if before != repository.empty_tree:
-        before = merge_base(repository, after, before) or no_merge_base(repository, base, head)
-    return difference(repository, before, after)
+    if before == repository.empty_tree:
+        return difference(repository, before, after)
+    parted = merge_base(repository, after, before) or no_merge_base(repository, base, head)
+    return replace(difference(repository, parted, after), onto=before)
 
 
 def difference(repository: Repository, old: str, new: str) -> Diff:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from collections.abc import Iterable
 from typing import NoReturn
 
 from ics_guard.errors import UsageError
 from ics_guard.git.process import answer, output
 from ics_guard.git.repository import Repository
+
+_ENDING = re.compile(r"[~^@:]")
+_PLAIN = re.compile(r"[0-9a-f]{7,64}|HEAD|(?:ORIG|MERGE|FETCH)_HEAD|refs/.*|")
 
 
 def exists(repository: Repository, name: str) -> bool:
@@ -28,12 +32,15 @@ def commit_or_tree(repository: Repository, name: str) -> str:
 
 
 def commit_range(repository: Repository, text: str) -> tuple[str, str]:
-    """Given `A..B`, `A...B` (an empty side is HEAD) or one commit, return the ids of base and head.
+    """Given `A..B`, `A...B` (an empty end is HEAD) or one commit, return the ids of base and head.
 
     One commit is taken against its first parent, or the empty tree; a zero id, which CI gives for a new branch, is the
     empty tree too. Raise `UsageError` for a name that is unknown.
     """
     left, dots, right = text.partition("...") if "..." in text else text.partition("..")
+    if dots and not left:
+        said = f"the range {text!r} does not say where it begins (is a variable not set?)"
+        raise UsageError("bad-range", said, "write both ends: BASE..HEAD")
     if dots and (is_zero(left) or left == repository.empty_tree):
         return repository.empty_tree, commit(repository, right or "HEAD")
     if dots:
@@ -139,4 +146,18 @@ def no_merge_base(repository: Repository, base: str, head: str) -> NoReturn:
 def _resolve(repository: Repository, name: str, kind: str) -> str | None:
     if not name or name.startswith("-") or "\0" in name:
         return None
-    return answer(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{{kind}}}")
+    found = answer(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{{kind}}}")
+    base = _ENDING.split(name)[0]
+    if found and not _PLAIN.fullmatch(base):
+        _refuse_ambiguous(repository, base)
+    return found
+
+
+def _refuse_ambiguous(repository: Repository, name: str) -> None:
+    """A tag can be pushed under the name of a branch, and git would take the tag."""
+    places = (f"refs/{name}", f"refs/tags/{name}", f"refs/heads/{name}", f"refs/remotes/{name}")
+    listed = output(repository, "for-each-ref", "--format=%(refname)", *places).decode(errors="replace").split("\n")
+    there = [place for place in places if place in listed]
+    if len(there) > 1:
+        message = f"{name!r} names more than one thing in this clone: {', '.join(there)}"
+        raise UsageError("ambiguous-ref", message, f"write it in full: {there[-1]}")

@@ -1,0 +1,141 @@
+"""Which configurations have a say in a diff: the one it leads to, the one it comes from, and that of its target."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ics_guard import config, git
+from ics_guard.errors import ConfigError
+from ics_guard.git import Diff, Repository, TreeFiles
+from ics_guard.model import Progress
+from ics_guard.project import Project, in_environment
+from ics_guard.trust import SIGNERS
+
+_Version = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """Diffs that share their configurations: `head` as it will be, `base` as it was (None: there was none).
+
+    `now` is the one that a person sees and works with: for what is staged that of the work tree, else `head`.
+    `target` is that of the branch that the diff is to join, which may have moved on since. `unreadable` says what is
+    wrong with the configuration at the base, where it cannot be read.
+    """
+
+    now: Project
+    head: Project
+    base: Project | None
+    target: Project | None
+    unreadable: str
+    diffs: tuple[Diff, ...]
+
+    @property
+    def others(self) -> tuple[tuple[str, Project], ...]:
+        """Every other configuration that has a say, with the words for it, on the places that `now` names."""
+        named = (
+            ("as it is staged", self.head),
+            ("as it was before this change", self.base),
+            ("as it is where this is going", self.target),
+        )
+        found: list[tuple[str, Project]] = []
+        for words, one in named:
+            if one and all(one.config != other.config for other in (self.now, *(other for _, other in found))):
+                found.append((words, one))
+        return tuple((words, _with_places_of(one, self.now)) for words, one in found)
+
+
+def opened_for(repository: Repository, diff: Diff, env: str, progress: Progress) -> Project:
+    """Given a diff, return the project in an environment ("" for the default).
+
+    A diff that takes ics-guard.toml away is judged by the one that it takes away. Raise `ConfigError` where there is
+    none at all.
+    """
+    try:
+        settings = config.load(repository.root)
+    except ConfigError as error:
+        if error.code != "config-missing":
+            raise
+        trees = (TreeFiles(repository, tree) for tree in (diff.head, diff.base))
+        there = next((files for files in trees if files.read(config.NAME) is not None), None)
+        if there is None:
+            raise
+        settings = config.load(repository.root, files=there)
+    return in_environment(repository, settings, env, progress)
+
+
+def views(project: Project, diffs: Sequence[Diff]) -> list[View]:
+    """Given diffs, return them by the configurations that have a say in them.
+
+    A head without ics-guard.toml is judged by that of the work tree, which may not be committed yet. Raise
+    `ConfigError` if the configuration at a head is wrong, or its places are committed with it.
+    """
+    at = _Configurations(project, {tree for diff in diffs for tree in (diff.base, diff.head, diff.target)})
+    grouped: dict[tuple[_Version, ...], list[Diff]] = defaultdict(list)
+    for diff in diffs:
+        grouped[tuple(at.versions[tree] for tree in (diff.head, diff.base, diff.target))].append(diff)
+    return [_view(project, at, tuple(some)) for some in grouped.values()]
+
+
+def _view(project: Project, at: _Configurations, diffs: tuple[Diff, ...]) -> View:
+    diff = diffs[0]
+    _refuse_committed_places(project, diff.head)
+    head, wrong = at.read(diff.head)
+    if wrong:
+        raise wrong
+    (base, unreadable), (target, _) = at.read(diff.base), at.read(diff.target)
+    if unreadable and unreadable.code == "unknown-environment":
+        unreadable = None  # an environment that is new here asked for nothing there
+    head = head or project
+    now = project if diff.head is None else head
+    return View(now, head, base, target, unreadable.message if unreadable else "", diffs)
+
+
+def _refuse_committed_places(project: Project, tree: str | None) -> None:
+    if TreeFiles(project.repository, tree).read(config.LOCAL_NAME) is not None:
+        raise ConfigError(
+            "local-committed",
+            f"{config.LOCAL_NAME} is committed: it is for one machine, and would move everybody's gate",
+            f"git rm --cached {config.LOCAL_NAME} && echo /{config.LOCAL_NAME} >> .gitignore",
+        )
+
+
+class _Configurations:
+    """The configuration at each of many trees, read once for each version of the files that decide it."""
+
+    def __init__(self, project: Project, trees: set[str | None]) -> None:
+        self._project = project
+        names = (config.NAME, *project.config.inputs, SIGNERS)
+        self.versions = git.versions(project.repository, trees, names)
+        self._read: dict[_Version, tuple[Project | None, ConfigError | None]] = {}
+
+    def read(self, tree: str | None) -> tuple[Project | None, ConfigError | None]:
+        """The project as configured there, or why it cannot be; neither where there is no configuration."""
+        version = self.versions[tree]
+        if version not in self._read:
+            self._read[version] = self._load(tree) if version[0] else (None, None)
+        return self._read[version]
+
+    def _load(self, tree: str | None) -> tuple[Project | None, ConfigError | None]:
+        project = self._project
+        try:
+            settings = config.load(project.repository.root, files=TreeFiles(project.repository, tree))
+            name = project.environment.name if project.named else ""
+            found = in_environment(project.repository, settings, name, project.progress)
+        except ConfigError as error:
+            return None, error
+        return replace(found, began=project.began), None
+
+
+def _with_places_of(project: Project, now: Project) -> Project:
+    """What was asked, of the data where it is now: a place that was wrong says nothing about what the gate asks for."""
+    environment, places = project.environment, now.environment.sources
+    sources = {
+        name: replace(source, kind=places[name].kind, path=places[name].path, url=places[name].url)
+        if name in places
+        else source
+        for name, source in environment.sources.items()
+    }
+    return replace(project, environment=replace(environment, store=now.environment.store, sources=sources))
