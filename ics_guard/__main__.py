@@ -11,12 +11,8 @@ _INTERRUPTED = 130
 def main() -> int:
     """Run the command line of this process and return its exit code, as the contract lists them."""
     code = _run()
-    # The git command is over already, and its exit code would be this one: what went wrong has been said.
-    return (
-        0
-        if sys.argv[1:2] == ["hook"] and sys.argv[2:] and sys.argv[2].startswith(("post-", "framework-incoming"))
-        else code
-    )
+    incoming = sys.argv[1:2] == ["hook"] and "".join(sys.argv[2:3]).startswith(("post-", "framework-incoming"))
+    return 0 if incoming else code  # the git command is over, and would seem to have failed; what went wrong is said
 
 
 def _run() -> int:

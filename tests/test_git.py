@@ -314,6 +314,34 @@ def test_the_net_diff_from_the_merge_base_counts(either: Checkout) -> None:
     assert summary(git.difference(repository, "0" * len(base), base).files) == {("A", "old.sql", None)}
 
 
+def test_a_history_grafted_on_this_machine_is_not_believed(checkout: Checkout) -> None:
+    first = checkout.commit("first")
+    checkout.git("checkout", "-qb", "side")
+    checkout.commit("a.sql")
+    side = checkout.commit("b.sql")
+    checkout.git("checkout", "-q", "main")
+    main = checkout.commit("c.sql")
+    checkout.write(".git/info/grafts", f"{side} {main}\n")
+    assert git.merge_base(opened(checkout), side, main) == first
+    (checkout.root / ".git/info/grafts").unlink()
+    checkout.git("replace", "--graft", side, main)
+    assert git.merge_base(opened(checkout), side, main) == first
+
+
+def test_where_a_merge_began_is_not_asked_of_an_old_orig_head(checkout: Checkout) -> None:
+    start = checkout.commit("first")
+    checkout.git("checkout", "-qb", "side")
+    checkout.commit("a.sql")
+    checkout.commit("b.sql")
+    checkout.git("checkout", "-q", "main")
+    checkout.git("merge", "-q", "side")
+    for stale in ("HEAD", "HEAD~1", start):
+        checkout.git("update-ref", "ORIG_HEAD", stale)
+        came = git.arrived(opened(checkout), "post-merge", ["0"], b"")
+        assert came
+        assert summary(came.files) == {("A", "a.sql", None), ("A", "b.sql", None)}
+
+
 def test_one_commit_is_taken_against_its_first_parent(either: Checkout) -> None:
     first = either.commit("first")
     second = either.commit("second")

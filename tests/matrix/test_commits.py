@@ -247,7 +247,7 @@ CONTENTS = [
     Situation("in a folder below", "sql 2; git add -A", "cd migrations; git commit -qm x", "held"),
     Situation(
         "an object replaced by another",
-        "sql 2; git add -A; git replace $(git rev-parse :migrations/2.sql) $(git rev-parse HEAD:README)",
+        "sql 2; git add -A; git replace $(git rev-parse :migrations/2.sql) $(echo '-- x' | git hash-object -w --stdin)",
         "git commit -qm x",
         "held",
     ),

@@ -41,7 +41,7 @@ MORE = [
         "git switch -q side",
         "told",
     ),
-    Situation("the same by another way", "on side 'sql 2'; sql 2; words x; slip", "git switch -q side", "silent"),
+    Situation("the same by another way", "on side 'sql 2'; sql 2; sql 3; slip", "git switch -q side", "silent"),
     Situation(
         "nothing in common",
         "git checkout -q --orphan other; sql 2; slip; quiet switch -q main",

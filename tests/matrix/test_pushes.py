@@ -184,18 +184,12 @@ MORE = [
         "a remote whose name begins like another's",
         "git clone -q --bare . ../less.git; sql 2; slip; quiet push -q; git remote add o ../less.git; "
         "git remote add o/x ../remote.git; git fetch -q o/x",
-        "git push -q o main",
+        "git push -q o main:refs/heads/new",
         "held",
     ),
     Situation(
         "an object replaced by another",
-        "sql 2; slip; git replace HEAD:migrations/2.sql HEAD:README",
-        "git push -q origin main",
-        "held",
-    ),
-    Situation(
-        "a graft",
-        'sql 2; slip; words x; slip; echo "$(git rev-parse HEAD) $(git rev-parse HEAD~2)" > .git/info/grafts',
+        "sql 2; slip; git replace HEAD:migrations/2.sql $(echo '-- x' | git hash-object -w --stdin)",
         "git push -q origin main",
         "held",
     ),
