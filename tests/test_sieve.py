@@ -248,7 +248,7 @@ def floating(tmp_path: Path) -> Checkout:
 
 
 FLOATING = CONFIGURATION.replace(
-    'alembic = ["alembic.ini"]\nsql = ["db/*.sql", "one.sql"]', 'sql = ["?*/**/migrations/*.sql"]'
+    'alembic = ["alembic.ini"]\nsql = ["db/*.sql", "one.sql"]', 'sql = ["libs/**/migrations/*.sql"]'
 )
 FLOATING = FLOATING.replace("[env.local]\n", 'exclude = ["vendor/"]\n[env.local]\n', 1)
 
@@ -262,13 +262,13 @@ def test_a_submodule_that_any_pattern_reaches(floating: Checkout, asks: Asks) ->
     floating.git("add", "-A")
     assert not asks(floating)
     floating.git("reset", "-q", "--hard")
-    floating.git("submodule", "add", "-q", (floating.root.parent / "inner").as_uri(), "more")
+    floating.git("submodule", "add", "-q", (floating.root.parent / "inner").as_uri(), "libs/more")
     assert not asks(floating), ".gitmodules decides, too"
     floating.git("commit", "-qm", "x")
     assert not asks(floating)
     compile_again(floating)
     assert asks(floating)
-    floating.git("mv", "more", "elsewhere")
+    floating.git("mv", "libs/more", "libs/elsewhere")
     assert not asks(floating)
 
 
