@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ics_guard.detect.alembic_downgrade import OF_THE_WAY_DOWN
 from ics_guard.detect.alembic_edit import detect_alembic
-from ics_guard.detect.django import detect_django
+from ics_guard.detect.django import detect_django, renamed
 from ics_guard.detect.embedded import detect_embedded
 from ics_guard.detect.models import detect_models
 from ics_guard.detect.operations import Operation, to_change, unreadable
@@ -22,11 +22,11 @@ def detect(
     A rename is given by both versions and `previous_path`. Nothing is read, run or raised: what changed and could not
     be read comes out as a change of unknown severity. Lines and columns count from 1, in the old version if it is gone.
     """
-    if before == after:
-        return []
     place = path or previous_path or ""
     try:
-        operations, revision = _operations(kind, place, before, after)
+        operations, revision = ([], None) if before == after else _operations(kind, place, before, after)
+        if kind is Kind.DJANGO and previous_path and before and after:
+            operations = [*operations, *renamed(previous_path, place, after)]
     except RecursionError:  # nested deeper than any person writes
         operations, revision = [unreadable(before, after)], None
     return [

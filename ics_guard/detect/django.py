@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from ics_guard.detect.django_operations import IRREVERSIBLE, operation_name, read_operation
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
@@ -31,6 +32,16 @@ def detect_django(before: bytes | None, after: bytes | None) -> list[Operation]:
     if now is None:
         return _helper(old, new) if was is None else [_simple(was, "django.migration_deleted", meaning([was], old))]
     return _fresh(new) if was is None else _edited(old, was, new, now)
+
+
+def renamed(previous: str, path: str, content: bytes) -> list[Operation]:
+    """Given where a file was, where it is and what it holds, return what its new name means: Django goes by it."""
+    was, now = PurePosixPath(previous).stem, PurePosixPath(path).stem
+    module = parse(content) if was != now else None
+    migration = migration_of(module) if module else None
+    if migration is None:
+        return []
+    return [replace(_simple(migration, "django.graph", f"renamed {was} {now}"), object=now, detail=f"(It was {was}.)")]
 
 
 def migration_of(module: Module) -> ast.ClassDef | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from ics_guard.detect import detect
 from ics_guard.model import Change, Kind
 
 Find = Callable[..., list[Change]]
@@ -189,3 +190,18 @@ def test_code_beside_the_migrations_that_they_may_run(find: Find) -> None:
     assert [change.rule for change in find(Kind.DJANGO, None, text)] == ["django.helper"]
     assert [change.rule for change in find(Kind.DJANGO, text, text.replace(".all()", ""))] == ["django.helper"]
     assert find(Kind.DJANGO, text, '"""Why."""\n' + text) == []
+
+
+@pytest.mark.parametrize(
+    ("previous", "path", "rules"),
+    [
+        ("app/migrations/0002_b.py", "app/migrations/0002_c.py", ["django.graph"]),
+        ("app/migrations/0002_b.py", "core/migrations/0002_b.py", []),
+        ("app/migrations/0002_b.py", "core/migrations/0003_b.py", ["django.graph"]),
+    ],
+)
+def test_django_knows_a_migration_by_the_name_of_its_file(previous: str, path: str, rules: list[str]) -> None:
+    content = migration("migrations.DeleteModel('Show')").encode()
+    found = detect(Kind.DJANGO, path, content, content, previous_path=previous)
+    assert [change.rule for change in found] == rules
+    assert detect(Kind.DJANGO, "app/migrations/b.py", b"x = 1", b"x = 1", previous_path="app/migrations/a.py") == []

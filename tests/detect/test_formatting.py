@@ -237,7 +237,7 @@ def found_after(kind: Kind, text: str, edits: list[Edit], chance: random.Random)
     for edit in edits:
         after = edit(after.replace("\r\n", "\n"), chance)
     pair = (text.encode(), after.encode())
-    both = (detect(kind, "x.py", *pair, previous_path="y.py"), detect(kind, "x.py", *pair[::-1]))
+    both = (detect(kind, "x.py", *pair, previous_path="old/x.py"), detect(kind, "x.py", *pair[::-1]))
     return [{change.rule.partition(".")[2] for change in found} for found in both]
 
 
