@@ -128,12 +128,20 @@ def weigh(
     not count says why, for every change that it seems to be meant for.
     """
     asked = {change.digest: change for change in changes}
+    places: dict[tuple[str, str, str], list[Change]] = defaultdict(list)
+    for change in asked.values():
+        places[change.path, change.operation, change.object].append(change)
     waived: dict[str, str] = {}
     attested: dict[str, dict[str, str]] = defaultdict(dict)
     flaws: dict[str, list[Reason]] = defaultdict(list)
     for path, raw in sorted(files.items()):
         document = _read(raw)
-        meant = [change for change in asked.values() if document is None or _is_meant(document, change)]
+        if document is None:
+            meant = list(asked.values())
+        elif document.change in asked:
+            meant = [asked[document.change]]
+        else:
+            meant = places.get((document.path, document.operation, document.object), [])
         if not meant:
             continue
         flaw, who = _weighed(raw, document, meant[0], env=env, now=now, waivers=waivers, signer=signer)
@@ -159,12 +167,6 @@ def _read(raw: bytes) -> Document | None:
     except (ValueError, RecursionError, msgspec.ValidationError):
         return None
     return document if document.schema_version == SCHEMA_VERSION else None
-
-
-def _is_meant(document: Document, change: Change) -> bool:
-    if document.change == change.digest:
-        return True
-    return (document.path, document.operation, document.object) == (change.path, change.operation, change.object)
 
 
 def _weighed(

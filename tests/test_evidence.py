@@ -311,6 +311,18 @@ def test_a_refused_waiver_is_not_written_and_not_believed(tmp_path: Path) -> Non
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "waivers-refused")
 
 
+def test_two_changes_of_one_object_in_one_file_are_told_apart(team: Team) -> None:
+    team.change(text="UPDATE episodes SET title = 'a';\nUPDATE episodes SET duration = 1;\n")
+    team.attest()
+    assert len(team.files()) == 2
+    code, document = team.judged()
+    assert (code, codes(document)) == (0, ["attested"])
+    first = json.loads(team.files()[0].read_text())
+    team.files()[0].write_text(json.dumps({**first, "change": "0" * 64}))
+    team.commit()
+    assert codes(team.judged()[1]) == ["never-seen", "evidence-other-content"]
+
+
 CHANGE = Change("a.sql", 1, 1, Kind.SQL, "sql.drop_table", "drop_table", "t", Severity.DESTRUCTIVE, "x", "d" * 64)
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
