@@ -82,7 +82,7 @@ def signer(payload: bytes, signature: str, trust: Trust) -> str:
     """Given a text and its signature, return whose it is. Raise `SignatureError` if it does not count."""
     with tempfile.TemporaryDirectory(prefix="ics-guard-") as folder:
         signed, allowed = Path(folder) / "signature", Path(folder) / "allowed_signers"
-        signed.write_text(signature)
+        signed.write_bytes(signature.encode(errors="surrogatepass"))
         allowed.write_bytes(trust.signers)
         verify = [trust.program, "-Y"]
         named = ["-n", NAMESPACE, "-s", str(signed)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -147,6 +147,9 @@ def test_evidence_survives_rebase_squash_reformatting_and_a_neighbour(team: Team
         (lambda team: team.edit(schema_version=9), "evidence-unreadable"),
         (lambda team: team.edit(ways="all"), "evidence-unreadable"),
         (lambda team: team.edit(until=None), "evidence-no-expiry"),
+        (lambda team: team.edit(until="2099-01-01T00:00:00"), "evidence-unreadable"),
+        (lambda team: team.edit(at="2020-01-01T00:00:00"), "evidence-unreadable"),
+        (lambda team: team.edit(signature="\ud800"), "evidence-forged"),
         (lambda team: team.edit(until="2020-01-01T00:00:00Z"), "evidence-expired"),
         (lambda team: team.edit(at="2099-01-01T00:00:00Z"), "evidence-from-the-future"),
         (lambda team: team.change("0002.sql", ADD.replace("INTEGER", "TEXT")), "evidence-other-content"),
@@ -323,6 +326,33 @@ def test_two_changes_of_one_object_in_one_file_are_told_apart(team: Team) -> Non
     assert codes(team.judged()[1]) == ["never-seen", "evidence-other-content"]
 
 
+@pytest.mark.parametrize("command", [("attest",), ("waive", "--reason", "x")], ids=lambda words: words[0])
+def test_evidence_is_written_through_no_link_and_over_no_file(team: Team, command: tuple[str, ...]) -> None:
+    team.change()
+    (team.folder / "elsewhere").mkdir()
+    write = (*command, "--range", "main..HEAD", "--key", str(team.key), "--json")
+    folder = team.laptop / FOLDER
+    folder.symlink_to(team.folder / "elsewhere")
+    done = ics_guard(team.laptop, *write)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "evidence-link")
+    assert not list((team.folder / "elsewhere").iterdir())
+    folder.unlink()
+    folder.write_text("a file\n")
+    done = ics_guard(team.laptop, *write)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "cannot-write")
+    folder.unlink()
+    assert ics_guard(team.laptop, *write).returncode == 0
+    (path,) = team.files()
+    precious = team.folder / "precious"
+    precious.write_text("mine\n")
+    path.unlink()
+    path.symlink_to(precious)
+    done = ics_guard(team.laptop, *write)
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "evidence-link")
+    assert precious.read_text() == "mine\n"
+    assert team.files() == [path], "nothing half-written is left"
+
+
 CHANGE = Change("a.sql", 1, 1, Kind.SQL, "sql.drop_table", "drop_table", "t", Severity.DESTRUCTIVE, "x", "d" * 64)
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -359,3 +389,23 @@ def test_a_waiver_with_one_field_changed_answers_for_this_change_or_nothing(fiel
     assert set(found.waived) <= {CHANGE.digest}
     if field in ("change", "env", "kind", "signature") and value not in ("", "waiver", None):
         assert not found.waived
+
+
+def test_many_files_that_cannot_be_read_make_one_reason() -> None:
+    changes = [replace(CHANGE, digest=f"{number:064}") for number in range(500)]
+    files = {f"{number}.json": b"{" for number in range(500)}
+    found = evidence.weigh(files, changes, env="prod", now=NOW, waivers="accept", signer=nobody)
+    assert len({reason for reasons in found.flaws.values() for reason in reasons}) == 1
+    (reason,) = found.flaws[changes[0].digest]
+    assert "0.json, 1.json, 10.json and 497 more" in reason.message
+    assert "attest --env prod" in reason.fix
+
+
+@pytest.mark.parametrize("depth", [100, 900, 1500, 5000, 100_000])
+def test_a_document_as_deep_as_anybody_likes_raises_nothing(depth: int) -> None:
+    raw = (
+        json.dumps({**evidence.encode(WAIVER), "signature": "x"})[:-1] + ', "deep": ' + "[" * depth + "]" * depth + "}"
+    )
+    found = evidence.weigh({"x": raw.encode()}, [CHANGE], env="local", now=NOW, waivers="accept", signer=nobody)
+    assert not found.waived
+    assert found.flaws[CHANGE.digest]
