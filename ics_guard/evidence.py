@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from ics_guard.config import Policy
 from ics_guard.errors import UsageError
 from ics_guard.model import SCHEMA_VERSION, Change, Evidence, Reason, Way
 from ics_guard.signing import SignatureError
@@ -48,7 +49,10 @@ class Seen:
 
 @dataclass(frozen=True)
 class Document:
-    """One file of evidence. `change` is the digest it is about; path, operation and object are for people."""
+    """One file of evidence. `change` is the digest it is about; path, operation and object are for people.
+
+    `repository` is the id of its first commit, "" before there is one: evidence is not to be carried elsewhere.
+    """
 
     schema_version: int
     kind: Literal["attestation", "waiver"]
@@ -63,22 +67,39 @@ class Document:
     until: _Moment | None
     reason: str = ""
     ways: tuple[Seen, ...] = ()
+    repository: str = ""
     signature: str = ""
 
 
-def waiver(change: Change, *, env: str, author: str, reason: str, at: datetime, until: datetime | None) -> Document:
+def waiver(
+    change: Change,
+    *,
+    env: str,
+    author: str,
+    reason: str,
+    at: datetime,
+    until: datetime | None,
+    repository: str,
+) -> Document:
     """Given a change, return the waiver for exactly it, not signed yet."""
     about = (str(change.path), change.operation, change.object, str(change.severity))
-    return Document(SCHEMA_VERSION, "waiver", env, change.digest, *about, author, at, until, reason)
+    return Document(SCHEMA_VERSION, "waiver", env, change.digest, *about, author, at, until, reason, (), repository)
 
 
 def attestation(
-    change: Change, ways: Mapping[str, Way], *, env: str, author: str, at: datetime, until: datetime
+    change: Change,
+    ways: Mapping[str, Way],
+    *,
+    env: str,
+    author: str,
+    at: datetime,
+    until: datetime,
+    repository: str,
 ) -> Document:
     """Given a change and, by source, its way back, return the attestation, not signed yet."""
     about = (str(change.path), change.operation, change.object, str(change.severity))
     seen = tuple(_seen(source, way) for source, way in sorted(ways.items()))
-    return Document(SCHEMA_VERSION, "attestation", env, change.digest, *about, author, at, until, "", seen)
+    return Document(SCHEMA_VERSION, "attestation", env, change.digest, *about, author, at, until, "", seen, repository)
 
 
 def _seen(source: str, way: Way) -> Seen:
@@ -139,13 +160,15 @@ def weigh(
     *,
     env: str,
     now: datetime,
-    waivers: Literal["accept", "signed", "refuse"],
+    policy: Policy,
+    repositories: Collection[str],
     signer: Callable[[bytes, str], str],
 ) -> Evidence:
     """Given the evidence files of a commit by path, return what they say of these changes in this environment.
 
-    `signer` returns whose signature a payload bears, or raises `SignatureError`. Nothing raises here: a file that does
-    not count says why, for every change that it seems to be meant for.
+    `repositories` are the first commits of this repository (see `Document`). `signer` returns whose signature a payload
+    bears, or raises `SignatureError`. Nothing raises here: a file that does not count says why, for every change that
+    it seems to be meant for.
     """
     asked = {change.digest: change for change in changes}
     places: dict[tuple[str, str, str], list[Change]] = defaultdict(list)
@@ -164,8 +187,8 @@ def weigh(
         meant = [asked[document.change]] if document.change in asked else places.get(place, [])
         if not meant:
             continue
-        flaw = _standing(document, asked, env=env, now=now, waivers=waivers)
-        who, flaw = ("", flaw) if flaw else _signed(document, signed, env, waivers, signer)
+        flaw = _standing(document, asked, env=env, now=now, policy=policy, repositories=repositories)
+        who, flaw = ("", flaw) if flaw else _signed(document, signed, env, policy.waivers, signer)
         if flaw:
             reason = _flaw(path, *flaw)
             for change in meant:
@@ -194,7 +217,15 @@ def _read(raw: bytes) -> tuple[Document, bytes] | None:
         return None
 
 
-def _standing(document: Document, asked: Collection[str], *, env: str, now: datetime, waivers: str) -> _Flaw | None:
+def _standing(
+    document: Document,
+    asked: Collection[str],
+    *,
+    env: str,
+    now: datetime,
+    policy: Policy,
+    repositories: Collection[str],
+) -> _Flaw | None:
     """Why a document does not count, whoever signed it; None if it may."""
     anew = f"ics-guard {_verb(document)} --env {env}"
     if document.env != env:
@@ -202,14 +233,26 @@ def _standing(document: Document, asked: Collection[str], *, env: str, now: date
     if document.change not in asked:
         said = f"it is for another content: {document.operation} {document.object} was changed since".rstrip()
         return "other-content", said, f"{anew}   (for what is there now)"
+    if document.repository not in repositories:
+        fix = anew if repositories else "git fetch --unshallow   (in CI: fetch-depth: 0, on GitLab GIT_DEPTH: 0)"
+        said = (
+            "it is for another repository" if repositories else "which repository this is a shallow clone cannot tell"
+        )
+        return "other-repository", said, fix
+    if drilled := [way.verified_at for way in document.ways if now - way.verified_at >= policy.redrill]:
+        return (
+            "expired",
+            f"the drill that it rests on is of {moment(min(drilled))}, too long ago by policy.redrill",
+            anew,
+        )
     if document.until and now >= document.until:
         return "expired", f"it was good until {moment(document.until)}", anew
     if document.at > now + _CLOCK_SLACK:
         return "from-the-future", f"it says that it was written at {moment(document.at)}: a clock is wrong", "date"
     if document.kind == "attestation" and not document.until:
         return "no-expiry", "it never expires, which no attestation may", anew
-    if document.kind == "waiver" and (waivers == "refuse" or not document.reason.strip()):
-        said = "policy accepts no waivers here" if waivers == "refuse" else "it gives no reason"
+    if document.kind == "waiver" and (policy.waivers == "refuse" or not document.reason.strip()):
+        said = "policy accepts no waivers here" if policy.waivers == "refuse" else "it gives no reason"
         fix = f"ics-guard backup --env {env}   (the way back itself), or ics-guard attest --env {env}"
         return "waiver-refused", said, fix
     return None

@@ -25,6 +25,7 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
     flaws: dict[str, dict[Reason, None]] = {}
     ends = dict.fromkeys((diff.base, diff.head) for diff in diffs) if changes else {}
     folders = git.read_folder(project.repository, evidence.FOLDER, [head for _, head in ends])
+    first = first_commits(project.repository) if any(folders.values()) else ()
     for base, head in ends:
         files = folders[head]
         if not files:
@@ -35,7 +36,8 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
             changes,
             env=project.environment.name,
             now=utc_now(),
-            waivers=project.environment.policy.waivers,
+            policy=project.environment.policy,
+            repositories=(*first, "") if base == project.repository.empty_tree else first,
             signer=partial(signing.signer, trust=trust),
         )
         waived |= found.waived
@@ -44,6 +46,16 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
         for digest, reasons in found.flaws.items():
             flaws.setdefault(digest, {}).update(dict.fromkeys(reasons))
     return Evidence(waived, attested, {digest: tuple(reasons) for digest, reasons in flaws.items()})
+
+
+def first_commits(repository: Repository) -> tuple[str, ...]:
+    """Return the ids of the commits that HEAD's history begins with, sorted, which tell this repository from others.
+
+    There are none before the first commit; in a shallow clone nobody can tell, so that there are none, too.
+    """
+    if git.answer(repository, "rev-parse", "--is-shallow-repository") == "true" or not git.exists(repository, "HEAD"):
+        return ()
+    return tuple(sorted(git.output(repository, "rev-list", "--max-parents=0", "HEAD").decode().split()))
 
 
 def trusted(project: Project, base: str, head: str | None) -> Trust:

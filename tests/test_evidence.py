@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ics_guard import evidence, signing
+from ics_guard.config import Policy
 from ics_guard.errors import UsageError
 from ics_guard.evidence import FOLDER
 from ics_guard.model import Change, Kind, Severity
@@ -145,6 +147,7 @@ def test_evidence_survives_rebase_squash_reformatting_and_a_neighbour(team: Team
         (lambda team: team.edit(signature=""), "evidence-unsigned"),
         (lambda team: team.edit(env="prod"), "evidence-other-environment"),
         (lambda team: team.edit(change="0" * 64), "evidence-other-content"),
+        (lambda team: team.edit(repository="0" * 40), "evidence-other-repository"),
         (lambda team: team.edit(schema_version=9), "evidence-unreadable"),
         (lambda team: team.edit(ways="all"), "evidence-unreadable"),
         (lambda team: team.edit(until=None), "evidence-no-expiry"),
@@ -246,11 +249,11 @@ def test_where_there_is_no_base_head_is_believed_only_if_there_is_nothing_else(t
     git(team.laptop, "checkout", "-q", "--orphan", "alone")
     mallory = make_key(tmp_path, "mallory")
     (team.laptop / SIGNERS).write_text(allowed(mallory))
-    team.change()
-    done = ics_guard(team.laptop, "attest", "--range", "HEAD", "--key", str(mallory))
-    assert done.returncode == 0, done.stdout + done.stderr
+    (team.laptop / "migrations" / "0002.sql").write_text(ADD)
     git(team.laptop, "add", "-A")
-    git(team.laptop, "commit", "-q", "--amend", "--no-edit", "--no-verify")
+    done = ics_guard(team.laptop, "attest", "--key", str(mallory))
+    assert done.returncode == 0, done.stdout + done.stderr
+    team.commit()
     clone = tmp_path / "clone"
     git(tmp_path, "clone", "-q", "--single-branch", "-b", "alone", str(team.laptop), str(clone))
     done = ics_guard(clone, "gate", "--range", "HEAD", "--json")
@@ -457,12 +460,16 @@ def nobody(payload: bytes, signature: str) -> str:
     ).map(lambda value: json.dumps(value).encode())
 )
 def test_whatever_lies_in_the_folder_answers_for_nothing(raw: bytes) -> None:
-    found = evidence.weigh({"x": raw}, [CHANGE], env="local", now=NOW, waivers="accept", signer=nobody)
+    found = evidence.weigh(
+        {"x": raw}, [CHANGE], env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
+    )
     assert (found.waived, found.attested) == ({}, {})
     assert found.flaws[CHANGE.digest][0].code == "evidence-unreadable"
 
 
-WAIVER = evidence.waiver(CHANGE, env="local", author="Ada", reason="because", at=NOW, until=NOW + timedelta(days=1))
+WAIVER = evidence.waiver(
+    CHANGE, env="local", author="Ada", reason="because", at=NOW, until=NOW + timedelta(days=1), repository=""
+)
 
 
 @given(
@@ -471,17 +478,43 @@ WAIVER = evidence.waiver(CHANGE, env="local", author="Ada", reason="because", at
 )
 def test_a_waiver_with_one_field_changed_answers_for_this_change_or_nothing(field: str, value: object) -> None:
     raw = json.dumps({**evidence.encode(WAIVER), field: value}).encode()
-    found = evidence.weigh({"x": raw}, [CHANGE], env="local", now=NOW, waivers="accept", signer=nobody)
+    found = evidence.weigh(
+        {"x": raw}, [CHANGE], env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
+    )
     assert not found.attested
     assert set(found.waived) <= {CHANGE.digest}
     if field in ("change", "env", "kind", "signature") and value not in ("", "waiver", None):
         assert not found.waived
 
 
+def test_evidence_is_good_no_longer_than_the_policy_that_judges_it_says(team: Team) -> None:
+    git(team.laptop, "switch", "-q", "main")
+    (team.laptop / "ics-guard.toml").write_text(CONFIG + '[policy]\nredrill = "1s"\n')
+    team.commit()
+    git(team.laptop, "switch", "-q", "work")
+    team.change()
+    team.attest()
+    time.sleep(1.1)
+    git(team.laptop, "rebase", "-q", "main", "work")
+    assert "evidence-expired" in codes(team.judged()[1])
+
+
+def test_a_shallow_clone_cannot_tell_which_repository_it_is(team: Team) -> None:
+    team.change()
+    team.attest()
+    clone = team.folder / "shallow"
+    git(team.folder, "clone", "-q", "--depth=3", "-b", "work", f"file://{team.laptop}", str(clone))
+    done = ics_guard(clone, "gate", "--range", "HEAD~2..HEAD", "--json")
+    reasons = {reason["code"]: reason["fix"] for reason in json.loads(done.stdout)["reasons"]}
+    assert "unshallow" in reasons["evidence-other-repository"]
+    done = ics_guard(clone, "waive", "--reason", "x", "--range", "HEAD~2..HEAD", "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "shallow-clone")
+
+
 def test_many_files_that_cannot_be_read_make_one_reason() -> None:
     changes = [replace(CHANGE, digest=f"{number:064}") for number in range(500)]
     files = {f"{number}.json": b"{" for number in range(500)}
-    found = evidence.weigh(files, changes, env="prod", now=NOW, waivers="accept", signer=nobody)
+    found = evidence.weigh(files, changes, env="prod", now=NOW, policy=Policy(), repositories=[""], signer=nobody)
     assert len({reason for reasons in found.flaws.values() for reason in reasons}) == 1
     (reason,) = found.flaws[changes[0].digest]
     assert "0.json, 1.json, 10.json and 497 more" in reason.message
@@ -493,6 +526,8 @@ def test_a_document_as_deep_as_anybody_likes_raises_nothing(depth: int) -> None:
     raw = (
         json.dumps({**evidence.encode(WAIVER), "signature": "x"})[:-1] + ', "deep": ' + "[" * depth + "]" * depth + "}"
     )
-    found = evidence.weigh({"x": raw.encode()}, [CHANGE], env="local", now=NOW, waivers="accept", signer=nobody)
+    found = evidence.weigh(
+        {"x": raw.encode()}, [CHANGE], env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
+    )
     assert not found.waived
     assert found.flaws[CHANGE.digest]
