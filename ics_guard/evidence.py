@@ -10,22 +10,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from ics_guard.config import Policy
+from ics_guard.errors import UsageError
 from ics_guard.model import SCHEMA_VERSION, Change, Evidence, Reason, Way
 from ics_guard.signing import SignatureError
 from ics_guard.words import moment
 
 FOLDER = ".ics-guard/evidence"
 _CLOCK_SLACK = timedelta(minutes=5)
-_SIGN_ANEW = "let an allowed signer write it anew: ics-guard attest"
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 @dataclass(frozen=True)
@@ -39,14 +42,17 @@ class Seen:
     backup: str
     standing: Literal["fresh", "before", "after"]
     sha256: str
-    imaged_at: datetime
-    verified_at: datetime
+    imaged_at: _Moment
+    verified_at: _Moment
     drill_seconds: float
 
 
 @dataclass(frozen=True)
 class Document:
-    """One file of evidence. `change` is the digest it is about; path, operation and object are for people."""
+    """One file of evidence. `change` is the digest it is about; path, operation and object are for people.
+
+    `repository` is the id of its first commit, "" before there is one: evidence is not to be carried elsewhere.
+    """
 
     schema_version: int
     kind: Literal["attestation", "waiver"]
@@ -57,26 +63,43 @@ class Document:
     object: str
     severity: str
     author: str
-    at: datetime
-    until: datetime | None
+    at: _Moment
+    until: _Moment | None
     reason: str = ""
     ways: tuple[Seen, ...] = ()
+    repository: str = ""
     signature: str = ""
 
 
-def waiver(change: Change, *, env: str, author: str, reason: str, at: datetime, until: datetime | None) -> Document:
+def waiver(
+    change: Change,
+    *,
+    env: str,
+    author: str,
+    reason: str,
+    at: datetime,
+    until: datetime | None,
+    repository: str,
+) -> Document:
     """Given a change, return the waiver for exactly it, not signed yet."""
     about = (str(change.path), change.operation, change.object, str(change.severity))
-    return Document(SCHEMA_VERSION, "waiver", env, change.digest, *about, author, at, until, reason)
+    return Document(SCHEMA_VERSION, "waiver", env, change.digest, *about, author, at, until, reason, (), repository)
 
 
 def attestation(
-    change: Change, ways: Mapping[str, Way], *, env: str, author: str, at: datetime, until: datetime
+    change: Change,
+    ways: Mapping[str, Way],
+    *,
+    env: str,
+    author: str,
+    at: datetime,
+    until: datetime,
+    repository: str,
 ) -> Document:
     """Given a change and, by source, its way back, return the attestation, not signed yet."""
     about = (str(change.path), change.operation, change.object, str(change.severity))
     seen = tuple(_seen(source, way) for source, way in sorted(ways.items()))
-    return Document(SCHEMA_VERSION, "attestation", env, change.digest, *about, author, at, until, "", seen)
+    return Document(SCHEMA_VERSION, "attestation", env, change.digest, *about, author, at, until, "", seen, repository)
 
 
 def _seen(source: str, way: Way) -> Seen:
@@ -106,10 +129,28 @@ def file_name(document: Document) -> str:
 
 
 def write(root: Path, document: Document) -> Path:
-    """Given the top of a work tree, write the document and return the path of its file. Raise OSError."""
+    """Given the top of a work tree, write the document and return the path of its file.
+
+    Raise `UsageError` if that cannot be done, or if a link is on the way: a branch must not say what is overwritten.
+    """
     path = root / file_name(document)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(encode(document), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for place in (path.parent.parent, path.parent, path):
+        if place.is_symlink():
+            raise UsageError("evidence-link", f"{place} is a link, and evidence goes through none", f"rm {place}")
+    text = json.dumps(encode(document), indent=1, sort_keys=True) + "\n"
+    beside = path.with_name(f".{path.stem}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with beside.open("x", encoding="utf-8") as file:
+                file.write(text)
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        said = f"evidence cannot be written to {path}: {error.strerror}"
+        raise UsageError("cannot-write", said, f"make {path.parent} a folder that you can write to") from error
     return path
 
 
@@ -119,115 +160,128 @@ def weigh(
     *,
     env: str,
     now: datetime,
-    waivers: Literal["accept", "signed", "refuse"],
+    policy: Policy,
+    repositories: Collection[str],
     signer: Callable[[bytes, str], str],
 ) -> Evidence:
     """Given the evidence files of a commit by path, return what they say of these changes in this environment.
 
-    `signer` returns whose signature a payload bears, or raises `SignatureError`. Nothing raises here: a file that does
-    not count says why, for every change that it seems to be meant for.
+    `repositories` are the first commits of this repository (see `Document`). `signer` returns whose signature a payload
+    bears, or raises `SignatureError`. Nothing raises here: a file that does not count says why, for every change that
+    it seems to be meant for.
     """
     asked = {change.digest: change for change in changes}
+    places: dict[tuple[str, str, str], list[Change]] = defaultdict(list)
+    for change in asked.values():
+        places[change.path, change.operation, change.object].append(change)
     waived: dict[str, str] = {}
     attested: dict[str, dict[str, str]] = defaultdict(dict)
     flaws: dict[str, list[Reason]] = defaultdict(list)
+    unreadable = []
     for path, raw in sorted(files.items()):
-        document = _read(raw)
-        meant = [change for change in asked.values() if document is None or _is_meant(document, change)]
+        if (read := _read(raw)) is None:
+            unreadable.append(path)
+            continue
+        document, signed = read
+        place = (document.path, document.operation, document.object)
+        meant = [asked[document.change]] if document.change in asked else places.get(place, [])
         if not meant:
             continue
-        flaw, who = _weighed(raw, document, meant[0], env=env, now=now, waivers=waivers, signer=signer)
-        if flaw or document is None:
+        flaw = _standing(document, asked, env=env, now=now, policy=policy, repositories=repositories)
+        who, flaw = ("", flaw) if flaw else _signed(document, signed, env, policy.waivers, signer)
+        if flaw:
+            reason = _flaw(path, *flaw)
             for change in meant:
-                flaws[change.digest].append(_flaw(path, *(flaw or _UNREADABLE)))
+                flaws[change.digest].append(reason)
         elif document.kind == "waiver":
             waived[document.change] = f"waived by {who}: {document.reason}{_until(document)}"
         else:
             attested[document.change].update({way.source: _in_words(way, who) for way in document.ways})
+    if unreadable:  # what they were meant for nobody can tell: one reason, for whatever is asked
+        for digest in asked:
+            flaws[digest].append(_unreadable(unreadable, env))
     return Evidence(waived, attested, {digest: tuple(found) for digest, found in flaws.items()})
 
 
 _Flaw = tuple[str, str, str]
 """Code, what is wrong, what to do."""
 
-_UNREADABLE: _Flaw = ("unreadable", "it cannot be read", "take it out, and write it anew: ics-guard attest")
 
-
-def _read(raw: bytes) -> Document | None:
+def _read(raw: bytes) -> tuple[Document, bytes] | None:
+    """A document and what its signature is of; None for what is none, however odd: a pull request may bring it."""
     try:
-        document = msgspec.convert(json.loads(raw), Document)
-    except (ValueError, RecursionError, msgspec.ValidationError):
+        fields = json.loads(raw)
+        document = msgspec.convert(fields, Document)
+        return (document, payload(fields)) if document.schema_version == SCHEMA_VERSION else None
+    except (ValueError, OverflowError, RecursionError, msgspec.ValidationError):
         return None
-    return document if document.schema_version == SCHEMA_VERSION else None
 
 
-def _is_meant(document: Document, change: Change) -> bool:
-    if document.change == change.digest:
-        return True
-    return (document.path, document.operation, document.object) == (change.path, change.operation, change.object)
-
-
-def _weighed(
-    raw: bytes,
-    document: Document | None,
-    change: Change,
+def _standing(
+    document: Document,
+    asked: Collection[str],
     *,
     env: str,
     now: datetime,
-    waivers: str,
-    signer: Callable[[bytes, str], str],
-) -> tuple[_Flaw | None, str]:
-    """Why a document does not count, None if it does; and who answers for it."""
-    if document is None:
-        return _UNREADABLE, ""
+    policy: Policy,
+    repositories: Collection[str],
+) -> _Flaw | None:
+    """Why a document does not count, whoever signed it; None if it may."""
+    anew = f"ics-guard {_verb(document)} --env {env}"
     if document.env != env:
-        said = f"it is for the environment {document.env}, not for {env}"
-        return ("other-environment", said, f"ics-guard {_verb(document)} --env {env}"), ""
-    if document.change != change.digest:
+        return "other-environment", f"it is for the environment {document.env}, not for {env}", anew
+    if document.change not in asked:
         said = f"it is for another content: {document.operation} {document.object} was changed since".rstrip()
-        return ("other-content", said, f"ics-guard {_verb(document)} --env {env}   (for what is there now)"), ""
-    if document.until and now >= document.until:
+        return "other-content", said, f"{anew}   (for what is there now)"
+    if document.repository not in repositories:
+        fix = anew if repositories else "git fetch --unshallow   (in CI: fetch-depth: 0, on GitLab GIT_DEPTH: 0)"
+        said = (
+            "it is for another repository" if repositories else "which repository this is a shallow clone cannot tell"
+        )
+        return "other-repository", said, fix
+    if drilled := [way.verified_at for way in document.ways if now - way.verified_at >= policy.redrill]:
         return (
             "expired",
-            f"it was good until {moment(document.until)}",
-            f"ics-guard {_verb(document)} --env {env}",
-        ), ""
+            f"the drill that it rests on is of {moment(min(drilled))}, too long ago by policy.redrill",
+            anew,
+        )
+    if document.until and now >= document.until:
+        return "expired", f"it was good until {moment(document.until)}", anew
     if document.at > now + _CLOCK_SLACK:
-        return (
-            "from-the-future",
-            f"it says that it was written at {moment(document.at)}: a clock is wrong",
-            "date",
-        ), ""
+        return "from-the-future", f"it says that it was written at {moment(document.at)}: a clock is wrong", "date"
     if document.kind == "attestation" and not document.until:
-        return ("no-expiry", "it never expires, which no attestation may", _SIGN_ANEW), ""
-    if document.kind == "waiver" and (waivers == "refuse" or not document.reason.strip()):
-        said = "policy accepts no waivers here" if waivers == "refuse" else "it gives no reason"
-        return (
-            "waiver-refused",
-            said,
-            f"ics-guard backup   (the way back itself), or ics-guard attest --env {env}",
-        ), ""
-    return _signed(raw, document, waivers, signer)
+        return "no-expiry", "it never expires, which no attestation may", anew
+    if document.kind == "waiver" and (policy.waivers == "refuse" or not document.reason.strip()):
+        said = "policy accepts no waivers here" if policy.waivers == "refuse" else "it gives no reason"
+        fix = f"ics-guard backup --env {env}   (the way back itself), or ics-guard attest --env {env}"
+        return "waiver-refused", said, fix
+    return None
 
 
 def _signed(
-    raw: bytes, document: Document, waivers: str, signer: Callable[[bytes, str], str]
-) -> tuple[_Flaw | None, str]:
-    must = document.kind == "attestation" or waivers == "signed"
+    document: Document, signed: bytes, env: str, waivers: str, signer: Callable[[bytes, str], str]
+) -> tuple[str, _Flaw | None]:
+    """Who answers for a document, and why that does not count, None if it does."""
+    anew = f"let an allowed signer write it anew: ics-guard {_verb(document)} --env {env}"
     if not document.signature:
-        return (("unsigned", "it bears no signature", _SIGN_ANEW) if must else None), document.author
+        must = document.kind == "attestation" or waivers == "signed"
+        return f"{document.author} (unsigned)", ("unsigned", "it bears no signature", anew) if must else None
     try:
-        return None, signer(payload(json.loads(raw)), document.signature)
+        return signer(signed, document.signature), None
     except SignatureError as error:
-        if error.code != "forged" and not must:  # no worse than a waiver that nobody signed
-            return None, document.author
-        return (error.code, error.message, _FIXES.get(error.code, _SIGN_ANEW)), ""
+        return "", (error.code, error.message, _FIXES.get(error.code, anew))
 
 
 _FIXES = {
     "unknown-signer": "add the key to .ics-guard/allowed_signers in a change of its own, reviewed and merged first",
-    "unverifiable": "install OpenSSH, which brings ssh-keygen",
+    "unverifiable": "ssh-keygen -Y check-novalidate   (of OpenSSH 8.2 or newer; it must be here and answer)",
 }
+
+
+def _unreadable(paths: list[str], env: str) -> Reason:
+    some = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    fix = f"take it out, and write it anew: ics-guard attest --env {env}"
+    return _flaw(some, "unreadable", "it cannot be read" if len(paths) == 1 else "they cannot be read", fix)
 
 
 def _flaw(path: str, code: str, said: str, fix: str) -> Reason:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
 from ics_guard import evidence, git, signing
-from ics_guard.git import Diff, TreeFiles
+from ics_guard.git import Diff, Repository, TreeFiles
 from ics_guard.model import Change, Evidence, Reason
 from ics_guard.project import Project, utc_now
 from ics_guard.signing import Trust
 
 SIGNERS = ".ics-guard/allowed_signers"
 """The allowed signers of a repository, in the format of ssh-keygen(1)."""
+_LINKS = 40  # more of them are a circle
 
 
 def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[Change]) -> Evidence:
@@ -23,6 +25,7 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
     flaws: dict[str, dict[Reason, None]] = {}
     ends = dict.fromkeys((diff.base, diff.head) for diff in diffs) if changes else {}
     folders = git.read_folder(project.repository, evidence.FOLDER, [head for _, head in ends])
+    first = first_commits(project.repository) if any(folders.values()) else ()
     for base, head in ends:
         files = folders[head]
         if not files:
@@ -33,7 +36,8 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
             changes,
             env=project.environment.name,
             now=utc_now(),
-            waivers=project.environment.policy.waivers,
+            policy=project.environment.policy,
+            repositories=(*first, "") if base == project.repository.empty_tree else first,
             signer=partial(signing.signer, trust=trust),
         )
         waived |= found.waived
@@ -44,28 +48,81 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
     return Evidence(waived, attested, {digest: tuple(reasons) for digest, reasons in flaws.items()})
 
 
-def trusted(project: Project, base: str, head: str | None) -> Trust:
-    """Given the trees of a diff, return whose signatures count: whom base trusts, or head where nothing was.
+def first_commits(repository: Repository) -> tuple[str, ...]:
+    """Return the ids of the commits that HEAD's history begins with, sorted, which tell this repository from others.
 
-    A file that git's own `gpg.ssh.allowedSignersFile` names counts too; one that is in the repository is read at base
-    as well, for a change must not bring its own judges.
+    There are none before the first commit; in a shallow clone nobody can tell, so that there are none, too.
+    """
+    if git.answer(repository, "rev-parse", "--is-shallow-repository") == "true" or not git.exists(repository, "HEAD"):
+        return ()
+    return tuple(sorted(git.output(repository, "rev-list", "--max-parents=0", "HEAD").decode().split()))
+
+
+def trusted(project: Project, base: str, head: str | None) -> Trust:
+    """Given the trees of a diff, return whose signatures count: whom base trusts.
+
+    Before there is any base, in a repository that holds nothing but `head`, it is whom head trusts. The files that
+    git's own `gpg.ssh.allowedSignersFile` and `gpg.ssh.revocationFile` name count too; one that is in the repository
+    is read at base as well, for a change must not bring its own judges.
     """
     repository = project.repository
-    tree = head if base == repository.empty_tree else base
-    files = TreeFiles(repository, tree)
+    tree, lacking = base, ""
+    if base == repository.empty_tree:
+        if _is_all_there_is(repository, head):
+            tree = head or ""
+        else:
+            lacking = "there is no base to read the signers from"
+    files = TreeFiles(repository, tree or None)
     texts = [files.read(SIGNERS) or b""]
     named = config_value(project, "gpg.ssh.allowedSignersFile", path=True)
-    if named:
-        path = (repository.root / named).resolve()
-        inside = path.is_relative_to(repository.root.resolve())
-        relative = path.relative_to(repository.root.resolve()).as_posix() if inside else ""
-        if inside and relative != SIGNERS and git.is_tracked(repository, path):
-            texts.append(files.read(relative) or b"")
-        elif not inside and path.is_file():
-            texts.append(path.read_bytes())
-    revoked = config_value(project, "gpg.ssh.revocationFile", path=True)
+    if named and _inside(repository.root, named) != SIGNERS:
+        texts.append(_configured(files, named) or b"")
+    revoked, revocable = None, True
+    if name := config_value(project, "gpg.ssh.revocationFile", path=True):
+        revoked = _configured(files, name)
+        revocable = revoked is not None
+        lacking = lacking if revocable else f"the revoked keys cannot be read: {name} (gpg.ssh.revocationFile)"
     program = config_value(project, "gpg.ssh.program", path=True) or signing.PROGRAM
-    return Trust(b"\n".join(texts), str(Path(repository.root, revoked)) if revoked else "", program)
+    return Trust(b"\n".join(texts), revoked, program, lacking, revocable)
+
+
+def _is_all_there_is(repository: Repository, head: str | None) -> bool:
+    """Whether a repository has no history but that of `head`, and never met another one: the first commits of all."""
+    if git.output(repository, "for-each-ref", "--count=1", "refs/remotes/"):
+        return False
+    tip = [head] if head else []
+    return not git.output(repository, "rev-list", "-n1", "--all", *(["--not", *tip] if tip else []))
+
+
+def _configured(files: TreeFiles, named: str) -> bytes | None:
+    """What is in a file that git's configuration names: at the tree if it is in the repository (b"" for nothing)."""
+    relative = _inside(files.root, named)
+    if relative is not None:
+        return files.read(relative) or b""
+    try:
+        return (files.root / named).read_bytes()
+    except OSError:
+        return None
+
+
+def _inside(root: Path, named: str) -> str | None:
+    """The path below the root that a name leads to, as it is written from there on; None if it leads elsewhere.
+
+    Links are followed on the way to the root alone: below it a change may have put them.
+    """
+    top, path = root.resolve(), os.path.normpath(root / named)
+    for _ in range(_LINKS):
+        place, parts = Path("/"), Path(path).parts[1:]
+        for number, part in enumerate(parts):
+            place /= part
+            if place == top:
+                return "/".join(parts[number + 1 :])
+            if place.is_symlink():
+                path = os.path.normpath(place.parent / place.readlink() / Path(*parts[number + 1 :]))
+                break
+        else:
+            return None
+    return None
 
 
 def config_value(project: Project, name: str, *, path: bool = False) -> str:

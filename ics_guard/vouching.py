@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from ics_guard import evidence, signing, stricter
+from ics_guard import evidence, git, signing, stricter
 from ics_guard.errors import UsageError
 from ics_guard.evidence import Document
 from ics_guard.git import Diff
 from ics_guard.model import Change, Decision, Severity
 from ics_guard.project import Project, utc_now
-from ics_guard.trust import SIGNERS, config_value
+from ics_guard.trust import SIGNERS, config_value, first_commits
 
 
 def attest(
@@ -56,8 +56,10 @@ def waive(
     if not changes:
         raise UsageError("nothing-to-waive", "there is no schema-impacting change to waive", "stage the change first")
     now, who = utc_now(), project.operator
+    here = _repository(project)
     documents = [
-        evidence.waiver(change, env=name, author=who, reason=reason, at=now, until=until) for change in changes
+        evidence.waiver(change, env=name, author=who, reason=reason, at=now, until=until, repository=here)
+        for change in changes
     ]
     signing_key = _signing_key(project, key) if key or rules.waivers == "signed" else _own_key(project)
     return _write(project, "waive", documents, signing_key)
@@ -74,6 +76,7 @@ def _attestation(project: Project, change: Change, decision: Decision, until: da
         author=project.operator,
         at=utc_now(),
         until=min(until, good_until) if until else good_until,
+        repository=_repository(project),
     )
 
 
@@ -88,6 +91,14 @@ def _write(project: Project, event: str, documents: Sequence[Document], key: str
     about = {name: first[name] for name in ("reason", "until")} if event == "waive" else {"until": first["until"]}
     project.record(event, "", {**about, "changes": sorted(one.change for one in documents), "signed": bool(key)})
     return written
+
+
+def _repository(project: Project) -> str:
+    """What ties evidence to this repository."""
+    if git.answer(project.repository, "rev-parse", "--is-shallow-repository") == "true":
+        said = "evidence names the first commit of the repository, which a shallow clone does not have"
+        raise UsageError("shallow-clone", said, "git fetch --unshallow")
+    return next(iter(first_commits(project.repository)), "")
 
 
 def _signing_key(project: Project, given: str) -> str:
