@@ -23,7 +23,7 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
     waived: dict[str, str] = {}
     attested: dict[str, dict[str, str]] = {}
     flaws: dict[str, dict[Reason, None]] = {}
-    ends = dict.fromkeys((diff.base, diff.head) for diff in diffs) if changes else {}
+    ends = dict.fromkeys((diff.target, diff.head) for diff in diffs) if changes else {}
     folders = git.read_folder(project.repository, evidence.FOLDER, [head for _, head in ends])
     first = first_commits(project.repository) if any(folders.values()) else ()
     for base, head in ends:

@@ -309,6 +309,17 @@ def test_a_revoked_key_and_the_signers_that_git_knows(team: Team, home: Path) ->
     assert (code, codes(document)) == (1, ["never-seen", "evidence-not-allowed"])
 
 
+def test_a_signer_who_was_taken_out_since_counts_no_more(team: Team) -> None:
+    team.change()
+    team.attest()
+    git(team.laptop, "switch", "-q", "main")
+    (team.laptop / SIGNERS).write_text("# nobody\n")
+    team.commit()
+    git(team.laptop, "switch", "-q", "work")
+    code, document = team.judged()
+    assert (code, "evidence-unknown-signer" in codes(document)) == (1, True)
+
+
 def test_the_key_of_git_is_used_and_without_one_it_says_what_to_do(team: Team) -> None:
     team.change()
     done = ics_guard(team.laptop, "attest", "--range", "main..HEAD")
