@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from ics_guard import evidence, git, signing, stricter
-from ics_guard.errors import UsageError
+from ics_guard.errors import StoreError, UsageError
 from ics_guard.evidence import Document
 from ics_guard.git import Diff
-from ics_guard.model import Change, Decision, Severity
+from ics_guard.model import Change, Decision, Reason, Severity
 from ics_guard.project import Project, utc_now
 from ics_guard.trust import SIGNERS, config_value, first_commits
 
@@ -21,14 +21,17 @@ def attest(
 ) -> tuple[Decision, tuple[Path, ...]]:
     """Given a diff, judge it here, where the data is, and write down for each change which backup is its way back.
 
-    Return the decision and the files: none where the gate holds. The evidence is good for as long as the drills that
-    it rests on (`policy.redrill`), or until an earlier moment. Raise `UsageError` where nothing can be attested.
+    Return the decision and the files: none where the gate holds, unless all that it asks for is evidence of sources
+    whose data is on other machines. The evidence is good for as long as the drills that it rests on
+    (`policy.redrill`), or until an earlier moment. Raise `UsageError` where nothing can be attested.
     """
     signing_key = _signing_key(project, key)
     decision = stricter.pass_or_block(project, [diff], via="attest")
-    if not decision.allowed:
+    if not all(_is_for_another_place(reason) for reason in decision.reasons if reason.blocking):
         return decision, ()
     changes = [change for change in decision.changes if change.digest in decision.ways]
+    if not changes and not decision.allowed:
+        return decision, ()
     if not changes:
         raise UsageError(
             "nothing-to-attest",
@@ -38,6 +41,11 @@ def attest(
     return decision, _write(
         project, "attest", [_attestation(project, change, decision, until) for change in changes], signing_key
     )
+
+
+def _is_for_another_place(reason: Reason) -> bool:
+    """Whether only a machine that has a source's data can mend this. Flaws are told of only where more is amiss."""
+    return reason.code == "never-seen" or reason.code.startswith("evidence-")
 
 
 def waive(
@@ -84,13 +92,18 @@ def _write(project: Project, event: str, documents: Sequence[Document], key: str
     if key:
         payloads = [evidence.payload(evidence.encode(document)) for document in documents]
         program = config_value(project, "gpg.ssh.program", path=True) or signing.PROGRAM
+        project.progress.note(f"signing with {key.partition(' ')[0]}; a passphrase may be asked for")
         signatures = signing.sign(payloads, key, program)
         documents = [replace(one, signature=text) for one, text in zip(documents, signatures, strict=True)]
-    written = tuple(evidence.write(project.repository.root, document) for document in documents)
     first = evidence.encode(documents[0])
     about = {name: first[name] for name in ("reason", "until")} if event == "waive" else {"until": first["until"]}
-    project.record(event, "", {**about, "changes": sorted(one.change for one in documents), "signed": bool(key)})
-    return written
+    try:
+        project.record(event, "", {**about, "changes": sorted(one.change for one in documents), "signed": bool(key)})
+    except StoreError as error:
+        if error.code != "store-kind":
+            raise
+        project.progress.note(f"this is not in the ledger, which cannot be reached from here: {error.message}")
+    return tuple(evidence.write(project.repository.root, document) for document in documents)
 
 
 def _repository(project: Project) -> str:

@@ -454,6 +454,31 @@ def test_evidence_is_written_through_no_link_and_over_no_file(team: Team, comman
     assert team.files() == [path], "nothing half-written is left"
 
 
+def test_a_change_of_two_sources_is_attested_where_each_is(tmp_path: Path) -> None:
+    other = '\n[env.local.sources.other]\nkind = "sqlite"\npath = "data/other.db"\nguards = ["migrations/**"]\n'
+    team = make_team(tmp_path, CONFIG + other)
+    team.change()
+    done = ics_guard(team.laptop, "attest", "--range", "main..HEAD", "--key", str(team.key), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = json.loads(done.stdout)
+    assert written["needed"] == ["other"]
+    assert [way["source"] for way in written["evidence"][0]["ways"]] != ["other"]
+    team.commit()
+    code, document = team.judged()
+    assert (code, {reason["source"] for reason in document["reasons"] if reason["blocking"]}) == (1, {"other"})
+
+
+def test_a_waiver_for_a_store_that_is_of_no_use_from_here_is_written_all_the_same(tmp_path: Path) -> None:
+    prod = '\n[env.prod]\nstore = "s3://bucket/backups"\n[env.prod.sources.sqlite]\n'
+    prod += 'kind = "sqlite"\npath = "/srv/app.db"\n'
+    team = make_team(tmp_path, CONFIG + prod)
+    team.change(text=DROP)
+    done = ics_guard(team.laptop, "waive", "--env", "prod", "--reason", "gone", "--range", "main..HEAD")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "not in the ledger" in done.stderr
+    assert len(team.files()) == 1
+
+
 CHANGE = Change("a.sql", 1, 1, Kind.SQL, "sql.drop_table", "drop_table", "t", Severity.DESTRUCTIVE, "x", "d" * 64)
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ics_guard import evidence, vouching
 from ics_guard.cli.app import PROTECT, EnvOption, JsonOption, app, parse_moment
-from ics_guard.cli.asking import Asked, RangeOption, StagedOption, opened
+from ics_guard.cli.asking import Asked, RangeOption, opened
 from ics_guard.cli.voice import show, speaking
 from ics_guard.errors import UsageError
 from ics_guard.project import Project, utc_now
@@ -21,6 +21,7 @@ from ics_guard.report import documents, texts
 KeyOption = Annotated[
     str, typer.Option("--key", metavar="FILE", help="The SSH key to sign with; that of git without it.")
 ]
+StagedOption = Annotated[bool, typer.Option("--staged", help="What the next commit holds (the default).")]
 UntilOption = Annotated[str, typer.Option("--until", metavar="WHEN", help="ISO date or time after which it is void.")]
 
 
@@ -41,10 +42,11 @@ def attest(
     with speaking() as voice:
         project, judged = opened(Asked(staged or span is None, span), env, voice)
         decision, files = vouching.attest(project, judged.diff, key=key, until=until_moment)
-    if not decision.allowed:
+    if not files:
         show(texts.decision_text(decision, "change"), documents.gate_document(decision), as_json=as_json)
         raise typer.Exit(1)
-    _show_written(project, "Attested", files, as_json=as_json)
+    needed = sorted({reason.source for reason in decision.reasons if reason.blocking and reason.source})
+    _show_written(project, "Attested", files, needed, as_json=as_json)
 
 
 @app.command(rich_help_panel=PROTECT)
@@ -61,9 +63,10 @@ def waive(
     if not reason.strip():
         raise UsageError("no-reason", "a waiver needs a reason", 'ics-guard waive --reason "why this may be lost"')
     until_moment = _later_moment(until)
-    project, judged = opened(Asked(staged or span is None, span), env)
-    files = vouching.waive(project, judged.diff, reason=reason, key=key, until=until_moment)
-    _show_written(project, "Waived", files, as_json=as_json)
+    with speaking() as voice:
+        project, judged = opened(Asked(staged or span is None, span), env, voice)
+        files = vouching.waive(project, judged.diff, reason=reason, key=key, until=until_moment)
+    _show_written(project, "Waived", files, [], as_json=as_json)
 
 
 def _later_moment(text: str) -> datetime | None:
@@ -73,9 +76,11 @@ def _later_moment(text: str) -> datetime | None:
     return moment
 
 
-def _show_written(project: Project, verb: str, files: tuple[Path, ...], *, as_json: bool) -> None:
+def _show_written(project: Project, verb: str, files: tuple[Path, ...], needed: list[str], *, as_json: bool) -> None:
     names = [str(path.relative_to(project.repository.root)) for path in files]
     count = f"{len(names)} change{'' if len(names) == 1 else 's'}"
     text = Text(f"{verb} {count}. It counts once it is committed: git add {evidence.FOLDER}")
+    if needed:
+        text.append(f"\nStill needed, from where the data is: an attestation for {', '.join(needed)}")
     written = [json.loads(path.read_bytes()) for path in files]
-    show(text, {"paths": names, "evidence": written}, as_json=as_json)
+    show(text, {"paths": names, "evidence": written, "needed": needed}, as_json=as_json)
