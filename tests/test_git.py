@@ -491,3 +491,17 @@ def test_who_is_asking(checkout: Checkout, home: Path, monkeypatch: pytest.Monke
     (home / ".gitconfig").write_text("[user]\n    useConfigOnly = true\n")
     monkeypatch.setenv("LOGNAME", "operator")
     assert git.identity(opened(checkout)) == "operator"
+
+
+def test_branches_that_merged_each_other_hide_nothing(checkout: Checkout) -> None:
+    """Two best common ancestors: by one of them alone, what the other brought would be no news."""
+    checkout.commit("root")
+    checkout.git("switch", "-qc", "side")
+    side = checkout.commit("side.sql")
+    checkout.git("switch", "-q", "main")
+    main = checkout.commit("main.sql")
+    checkout.git("merge", "-q", "-m", "one way", side)
+    checkout.git("switch", "-q", "side")
+    checkout.git("merge", "-q", "-s", "ours", "-m", "the other way", main)
+    changed = {change.path for change in git.between(opened(checkout), "main", "side").files}
+    assert changed == {"main.sql", "side.sql"}

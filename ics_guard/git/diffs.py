@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ics_guard.errors import UsageError
 from ics_guard.git.names import commit_or_tree, exists, is_zero, merge_base, no_merge_base, trees
@@ -77,8 +77,13 @@ def between(repository: Repository, base: str, head: str) -> Diff:
     before, after = commit_or_tree(repository, base), commit_or_tree(repository, head)
     if before == repository.empty_tree:
         return difference(repository, before, after)
-    parted = merge_base(repository, after, before) or no_merge_base(repository, base, head)
-    return replace(difference(repository, parted, after), onto=before)
+    if merge_base(repository, after, before) is None:
+        no_merge_base(repository, base, head)
+    # Branches that merged each other parted in several places: what is new since any of them counts.
+    parted = output(repository, "merge-base", "--all", after, before).decode().split()
+    diffs = differences(repository, [(one, after) for one in parted])
+    files = dict.fromkeys(file for diff in diffs for file in diff.files)
+    return Diff(parted[0], after, tuple(files), onto=before)
 
 
 def difference(repository: Repository, old: str, new: str) -> Diff:

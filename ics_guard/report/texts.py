@@ -47,7 +47,7 @@ def changes_text(changes: Sequence[Change], *, most: int = 0) -> RenderableType:
         line.append(f"  {printable(change.path)}:{change.line}  {change.rule}", "dim")
         lines.append(line)
     if len(ordered) > len(shown):
-        lines.append(Text(f"  … and {len(ordered) - len(shown)} more: ics-guard check --staged", "dim"))
+        lines.append(Text(f"  … and {len(ordered) - len(shown)} more; `ics-guard check` lists them all", "dim"))
     return Group(*lines)
 
 
