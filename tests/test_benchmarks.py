@@ -212,7 +212,7 @@ def test_what_is_only_printed_or_put_differently_is_told_apart() -> None:
         REVISION
         + "    op.execute(f\"UPDATE t\\n SET a = '{now}'\")\n    print('done')\n    op.execute(f'DELETE FROM {t}')\n"
     )
-    assert label_python(old.encode(), new.encode()) == (Label.FORMATTED, PLAINLY_OTHER)
+    assert label_python(old.encode(), new.encode()) == (Label.OTHER, PLAINLY_OTHER)
 
 
 def test_names_of_locals_and_only_they_mean_nothing() -> None:

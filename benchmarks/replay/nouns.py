@@ -35,7 +35,7 @@ MEANINGS = {
     Label.DELETED: "deletes a migration or DDL",
     Label.CHANGED: "changes the code of a migration, or DDL",
     Label.UNREADABLE: "no version of the language or engine reads it; not scored",
-    Label.OTHER: "rows, privileges or order only; not scored",
+    Label.OTHER: "rows, privileges, order, or other words for the same code; not scored",
     Label.FORMATTED: "formatting, comments, annotations, imports only",
     Label.RENAMED: "moved or renamed only",
     Label.NONE: "no schema content",
@@ -104,13 +104,14 @@ class Scored:
     """A commit with the labels of its files, and the files at which the engine disagrees.
 
     `counts`: the labels that the commit counts under, and whether the engine agrees: each schema label of its files,
-    or, if none has one, the first label in the order of `Label`.
+    or, if none has one, the first label in the order of `Label`. `told`: the files that it spoke of.
     """
 
     oid: str
     counts: Mapping[Label, bool]
     files: tuple[Labelled, ...]
     disagreements: tuple[Disagreement, ...]
+    told: frozenset[str] = frozenset()
 
 
 def score(commit: Commit, labelled: Iterable[Labelled], found: Iterable[Found]) -> Scored:
@@ -137,7 +138,8 @@ def score(commit: Commit, labelled: Iterable[Labelled], found: Iterable[Found]) 
         next((kind for kind in Label if kind in borne), Label.NONE)
     }
     counts = {label: not any(_against(label, one) for one in disagreements) for label in counted}
-    return Scored(commit.oid, counts, tuple(labels), tuple(disagreements))
+    told = frozenset(one.path for one in reports if not one.notice)
+    return Scored(commit.oid, counts, tuple(labels), tuple(disagreements), told)
 
 
 def _against(label: Label, one: Disagreement) -> bool:

@@ -97,8 +97,7 @@ def _has_schema(one: Scored) -> bool:
 
 def _silent(one: Scored) -> list[str]:
     """The files of a commit that plain trees would call changed, and of which the engine said nothing."""
-    loud = {bad.path for bad in one.disagreements if bad.what == "false alarm"}
-    return [file.edit.path for file in one.files if file.how == PLAINLY_OTHER and file.edit.path not in loud]
+    return [file.edit.path for file in one.files if file.how == PLAINLY_OTHER and file.edit.path not in one.told]
 
 
 def summed(documents: Sequence[Document]) -> Document:

@@ -48,7 +48,8 @@ def label_python(before: bytes | None, after: bytes | None, *, moved: str = "") 
         return Label.OTHER, "the same trees under another name, and Django knows a migration by its name"
     if moved and before == after:
         return Label.RENAMED, "same bytes"
-    return Label.FORMATTED, "same trees" if old and new and old.strict == new.strict else PLAINLY_OTHER
+    same = old and new and old.strict == new.strict
+    return (Label.FORMATTED, "same trees") if same else (Label.OTHER, PLAINLY_OTHER)
 
 
 @dataclass(frozen=True)
