@@ -164,7 +164,7 @@ def _pushed(
         if branch == default:
             return Range(repository.empty_tree, after, f"{vendor}: the first push of {branch}, so all that it holds")
         return _since_default(repository, default, after, f"{vendor}: push of the new branch {branch}")
-    if git.exists(repository, before) or not (forced or not _is_shallow(repository)):
+    if git.exists(repository, before) or not (forced or not git.is_shallow(repository)):
         return Range(before, after, f"{vendor}: push to {branch}")
     if branch == default:
         said = f"{branch} was pushed by force, and its old tip {before} is not in this clone"
@@ -216,7 +216,3 @@ def _candidates(repository: Repository) -> list[str]:
 
 def _short(name: str) -> str:
     return name.removeprefix("refs/remotes/").removeprefix("refs/heads/")
-
-
-def _is_shallow(repository: Repository) -> bool:
-    return git.answer(repository, "rev-parse", "--is-shallow-repository") == "true"

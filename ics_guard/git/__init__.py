@@ -20,7 +20,7 @@ from ics_guard.git.diffs import (
     staged,
 )
 from ics_guard.git.folders import read_folders
-from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, is_zero, merge_base
+from ics_guard.git.names import commit, commit_range, exists, head_commit, identity, is_shallow, is_zero, merge_base
 from ics_guard.git.process import LOCAL_VARIABLES, answer, output
 from ics_guard.git.pushes import framework_pushes, framework_stage, pushes
 from ics_guard.git.repository import Repository, open_repository
@@ -47,6 +47,7 @@ __all__ = [
     "framework_stage",
     "head_commit",
     "identity",
+    "is_shallow",
     "is_tracked",
     "is_zero",
     "merge_base",

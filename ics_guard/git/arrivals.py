@@ -43,7 +43,7 @@ def _gained(repository: Repository, old: str, new: str) -> Diff | None:
     A change made and undone inside a branch is none, and neither is one that came by another way before.
     """
     base = answer(repository, "merge-base", old, new)
-    if base == answer(repository, "rev-parse", "--verify", "--quiet", f"{new}^{{commit}}"):
+    if base == _id(repository, f"{new}^{{commit}}"):
         return None  # back to where it came from
     if not base:
         return difference(repository, old, new)
@@ -54,16 +54,16 @@ def _gained(repository: Repository, old: str, new: str) -> Diff | None:
 
 def _merged(repository: Repository) -> tuple[str, str] | None:
     """Where HEAD was before the merge: its log knows; ORIG_HEAD may be of any time."""
-    new = answer(repository, "rev-parse", "--verify", "--quiet", "HEAD")
-    old = answer(repository, "rev-parse", "--verify", "--quiet", "HEAD@{1}") or _parent_of_merge(repository)
+    new = _id(repository, "HEAD")
+    old = _id(repository, "HEAD@{1}") or _parent_of_merge(repository)
     return (old, new) if old and new else None
 
 
 def _parent_of_merge(repository: Repository) -> str | None:
-    if answer(repository, "rev-parse", "--verify", "--quiet", "HEAD^2"):
-        return answer(repository, "rev-parse", "--verify", "--quiet", "HEAD^1")
+    if _id(repository, "HEAD^2"):
+        return _id(repository, "HEAD^1")
     contained = answer(repository, "merge-base", "ORIG_HEAD", "HEAD")
-    return contained if contained == answer(repository, "rev-parse", "--verify", "--quiet", "ORIG_HEAD") else None
+    return contained if contained == _id(repository, "ORIG_HEAD") else None
 
 
 def _rebased(repository: Repository, arguments: list[str], stdin: bytes) -> tuple[str, str] | None:
@@ -78,3 +78,8 @@ def _rebased(repository: Repository, arguments: list[str], stdin: bytes) -> tupl
     if start is None or start + 1 == len(log):
         return None
     return log[start + 1].split(b" ")[0].decode(), log[0].split(b" ")[0].decode()
+
+
+def _id(repository: Repository, name: str) -> str | None:
+    """The id behind a name that git itself keeps; None if there is none."""
+    return answer(repository, "rev-parse", "--verify", "--quiet", name)

@@ -32,10 +32,10 @@ def commit_or_tree(repository: Repository, name: str) -> str:
 
 
 def commit_range(repository: Repository, text: str) -> tuple[str, str]:
-    """Given `A..B`, `A...B` (an empty end is HEAD) or one commit, return the ids of base and head.
+    """Given `A..B`, `A...B` (an empty B is HEAD) or one commit, return the ids of base and head.
 
     One commit is taken against its first parent, or the empty tree; a zero id, which CI gives for a new branch, is the
-    empty tree too. Raise `UsageError` for a name that is unknown.
+    empty tree too. Raise `UsageError` for a name that is unknown, and for an A that is empty.
     """
     left, dots, right = text.partition("...") if "..." in text else text.partition("..")
     if dots and not left:
@@ -44,7 +44,7 @@ def commit_range(repository: Repository, text: str) -> tuple[str, str]:
     if dots and (is_zero(left) or left == repository.empty_tree):
         return repository.empty_tree, commit(repository, right or "HEAD")
     if dots:
-        return commit(repository, left or "HEAD"), commit(repository, right or "HEAD")
+        return commit(repository, left), commit(repository, right or "HEAD")
     head = commit(repository, text)
     if parent := _resolve(repository, f"{head}^", "commit"):
         return parent, head
