@@ -53,7 +53,7 @@ def first_commits(repository: Repository) -> tuple[str, ...]:
 
     There are none before the first commit; in a shallow clone nobody can tell, so that there are none, too.
     """
-    if git.answer(repository, "rev-parse", "--is-shallow-repository") == "true" or not git.exists(repository, "HEAD"):
+    if git.is_shallow(repository) or not git.exists(repository, "HEAD"):
         return ()
     return tuple(sorted(git.output(repository, "rev-list", "--max-parents=0", "HEAD").decode().split()))
 
@@ -82,8 +82,12 @@ def trusted(project: Project, base: str, head: str | None) -> Trust:
         revoked = _configured(files, name)
         revocable = revoked is not None
         lacking = lacking if revocable else f"the revoked keys cannot be read: {name} (gpg.ssh.revocationFile)"
-    program = config_value(project, "gpg.ssh.program", path=True) or signing.PROGRAM
-    return Trust(b"\n".join(texts), revoked, program, lacking, revocable)
+    return Trust(b"\n".join(texts), revoked, signing_program(project), lacking, revocable)
+
+
+def signing_program(project: Project) -> str:
+    """Return the program that git itself would sign with and ask about signatures."""
+    return config_value(project, "gpg.ssh.program", path=True) or signing.PROGRAM
 
 
 def _is_all_there_is(repository: Repository, head: str | None) -> bool:

@@ -13,7 +13,7 @@ from ics_guard.evidence import Document
 from ics_guard.git import Diff
 from ics_guard.model import Change, Decision, Reason, Severity
 from ics_guard.project import Project, utc_now
-from ics_guard.trust import SIGNERS, config_value, first_commits
+from ics_guard.trust import SIGNERS, config_value, first_commits, signing_program
 
 
 def attest(
@@ -38,9 +38,9 @@ def attest(
             "there is no change here for which a backup on this machine is the way back",
             "stage the change, or name it with --range, on a machine that has the data",
         )
-    return decision, _write(
-        project, "attest", [_attestation(project, change, decision, until) for change in changes], signing_key
-    )
+    here = _repository(project)
+    documents = [_attestation(project, change, decision, until, here) for change in changes]
+    return decision, _write(project, "attest", documents, signing_key)
 
 
 def _is_for_another_place(reason: Reason) -> bool:
@@ -73,7 +73,9 @@ def waive(
     return _write(project, "waive", documents, signing_key)
 
 
-def _attestation(project: Project, change: Change, decision: Decision, until: datetime | None) -> Document:
+def _attestation(
+    project: Project, change: Change, decision: Decision, until: datetime | None, repository: str
+) -> Document:
     ways = decision.ways[change.digest]
     drilled = [way.record.verified_at for way in ways.values() if way.record.verified_at]
     good_until = min(drilled) + project.environment.policy.redrill
@@ -84,16 +86,15 @@ def _attestation(project: Project, change: Change, decision: Decision, until: da
         author=project.operator,
         at=utc_now(),
         until=min(until, good_until) if until else good_until,
-        repository=_repository(project),
+        repository=repository,
     )
 
 
 def _write(project: Project, event: str, documents: Sequence[Document], key: str) -> tuple[Path, ...]:
     if key:
         payloads = [evidence.payload(evidence.encode(document)) for document in documents]
-        program = config_value(project, "gpg.ssh.program", path=True) or signing.PROGRAM
         project.progress.note(f"signing with {key.partition(' ')[0]}; a passphrase may be asked for")
-        signatures = signing.sign(payloads, key, program)
+        signatures = signing.sign(payloads, key, signing_program(project))
         documents = [replace(one, signature=text) for one, text in zip(documents, signatures, strict=True)]
     first = evidence.encode(documents[0])
     about = {name: first[name] for name in ("reason", "until")} if event == "waive" else {"until": first["until"]}
@@ -108,7 +109,7 @@ def _write(project: Project, event: str, documents: Sequence[Document], key: str
 
 def _repository(project: Project) -> str:
     """What ties evidence to this repository."""
-    if git.answer(project.repository, "rev-parse", "--is-shallow-repository") == "true":
+    if git.is_shallow(project.repository):
         said = "evidence names the first commit of the repository, which a shallow clone does not have"
         raise UsageError("shallow-clone", said, "git fetch --unshallow")
     return next(iter(first_commits(project.repository)), "")
