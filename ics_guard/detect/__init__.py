@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ics_guard.detect.alembic_downgrade import OF_THE_WAY_DOWN
 from ics_guard.detect.alembic_edit import detect_alembic
 from ics_guard.detect.django import detect_django, renamed
 from ics_guard.detect.embedded import detect_embedded
 from ics_guard.detect.models import detect_models
 from ics_guard.detect.operations import Operation, to_change, unreadable
+from ics_guard.detect.rules import OF_DOWNGRADES
 from ics_guard.detect.sql import detect_sql
 from ics_guard.model import Change, Kind
 
@@ -30,7 +30,7 @@ def detect(
     except RecursionError:  # nested deeper than any person writes
         operations, revision = [unreadable(before, after)], None
     return [
-        to_change(operation, place, kind, None if operation.rule in OF_THE_WAY_DOWN else revision)
+        to_change(operation, place, kind, None if operation.rule in OF_DOWNGRADES else revision)
         for operation in operations
     ]
 

@@ -14,11 +14,6 @@ from ics_guard.model import Severity
 OPERATION = "downgrade"
 """What every finding about the way down is called: it says nothing about databases that only go up."""
 
-OF_THE_WAY_DOWN = frozenset(
-    {"alembic.downgrade_missing", "alembic.irreversible", "alembic.downgrade_incomplete", "alembic.downgrade_drops"}
-)
-"""Rules of which no database can tell whether they have been applied: that it has the revision says nothing of it."""
-
 _LOSES = word_set(
     "drop_table drop_column drop_schema drop_cascade drop_partition replace_table truncate delete_all update_all"
 )

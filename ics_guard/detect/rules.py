@@ -178,12 +178,13 @@ _OTHER = {
 RULES: Mapping[str, Rule] = MappingProxyType({**_SQL, **_ALEMBIC, **_DJANGO, **_OTHER})
 """Every rule, by id."""
 
-WAY_DOWN = frozenset(
+OF_DOWNGRADES = frozenset(
+    {"alembic.downgrade_missing", "alembic.irreversible", "alembic.downgrade_incomplete", "alembic.downgrade_drops"}
+)
+"""Rules of which no database can tell whether they have been applied: that it has the revision says nothing of it."""
+
+WAY_DOWN = OF_DOWNGRADES | frozenset(
     {
-        "alembic.downgrade_missing",
-        "alembic.irreversible",
-        "alembic.downgrade_incomplete",
-        "alembic.downgrade_drops",
         "alembic.downgrade_changed",
         "sql.rollback_added",
         "sql.rollback_changed",
