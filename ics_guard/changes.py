@@ -58,7 +58,7 @@ class _Reading:
         self._files = {diff: [file for file in diff.files if self._kinds(file)] for diff in diffs}
         listed = [file for files in self._files.values() for file in files]
         self._contents = git.read_contents(project.repository, listed)
-        self._histories = Histories(project.repository, self._watch, diffs)
+        self._histories = Histories(project.repository, self._watch, self._files)
         self._found: dict[FileChange, list[Change]] = {}
         self.revisions: dict[str, Revision] = {}
         self.edited: dict[str, tuple[str, str]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from ics_guard import git
 from ics_guard.config import Watch
 from ics_guard.detect.alembic_graph import graph_changes
 from ics_guard.detect.django_graph import django_graph_changes
-from ics_guard.git import Diff, Repository
+from ics_guard.git import Diff, FileChange, Repository
 from ics_guard.model import Change, Kind
 
 _GRAPHS = {Kind.ALEMBIC: graph_changes, Kind.DJANGO: django_graph_changes}
@@ -30,12 +30,13 @@ class Room(NamedTuple):
 
 
 class Histories:
-    """The folders of migrations that some diffs touch, each version of them read once."""
+    """The folders of migrations that the watched files of some diffs are in, each version of them read once."""
 
-    def __init__(self, repository: Repository, watch: Watch, diffs: Iterable[Diff]) -> None:
+    def __init__(self, repository: Repository, watch: Watch, watched: Mapping[Diff, Collection[FileChange]]) -> None:
         self._repository = repository
         self._watch = watch
-        self._rooms = {diff: self._touched(diff) for diff in diffs}
+        self._watched = watched
+        self._rooms = {diff: self._touched(files) for diff, files in watched.items()}
         self._contents: dict[Room, Mapping[str | None, Mapping[str, bytes]]] = {}
 
     def completed(self, diff: Diff, changes: list[Change]) -> list[Change]:
@@ -50,7 +51,7 @@ class Histories:
         """What came from another folder as it was there: a history that moves as a whole is not a new one."""
         moved = {
             file.path: file.before
-            for file in diff.files
+            for file in self._watched[diff]
             if file.before
             and file.previous_path
             and self._is_in(room, file.path)
@@ -59,8 +60,8 @@ class Histories:
         blobs = git.read_blobs(self._repository, moved.values())
         return {path: blobs[oid] for path, oid in moved.items()}
 
-    def _touched(self, diff: Diff) -> list[Room]:
-        kinds = {path: self._watch.kind_of(path) for file in diff.files for path in file.paths}
+    def _touched(self, files: Collection[FileChange]) -> list[Room]:
+        kinds = {path: self._watch.kind_of(path) for file in files for path in file.paths}
         rooms = [Room(folder, Kind.ALEMBIC) for folder in self._watch.alembic_folders]
         rooms += [Room(_parent(path), Kind.DJANGO) for path, kind in kinds.items() if kind is Kind.DJANGO]
         return [

@@ -35,7 +35,9 @@ def not_to_be_had(error: UsageError) -> Decision:
 
 def changes_of(project: Project, diffs: Sequence[Diff]) -> tuple[Change, ...]:
     """Given diffs, return their changes by the configuration that they lead to, and where that asks for less."""
-    return tuple(change for view in views(project, diffs) for change in _findings(view.now, view).changes)
+    return tuple(
+        change for view in views(project, diffs) for change in _findings(view.now, view, about_the_gate(view)).changes
+    )
 
 
 def _judged(view: View, via: str) -> Decision:
@@ -43,19 +45,20 @@ def _judged(view: View, via: str) -> Decision:
     if any(project.environment.policy.on_missing == "refuse" for _, project in others):
         rules = replace(now.environment.policy, on_missing="refuse")
         now = replace(now, environment=replace(now.environment, policy=rules))
-    findings = _findings(now, view)
+    about = about_the_gate(view)
+    findings = _findings(now, view, about)
     decision = gate.pass_or_block(now, findings, via=via, evidence=_evidence(now, view, findings))
     for words, project in others:
-        findings = _findings(project, view)
+        findings = _findings(project, view, about)
         decision = _stricter(decision, gate.judge(project, findings, _evidence(project, view, findings)), words)
     return decision
 
 
-def _findings(project: Project, view: View) -> Findings:
-    """What the diffs change, as one configuration sees it, and in what they ask for less, which concerns them all."""
+def _findings(project: Project, view: View, about: Sequence[Change]) -> Findings:
+    """What the diffs change, as one configuration sees it, and `about` the gate itself, which concerns them all."""
     findings = find_changes(project, *view.diffs)
-    about = with_policy(project, about_the_gate(view))
-    return replace(findings, changes=(*findings.changes, *gate.applied_edits(project, findings), *about))
+    more = (*gate.applied_edits(project, findings), *with_policy(project, about))
+    return replace(findings, changes=(*findings.changes, *more))
 
 
 def _evidence(project: Project, view: View, findings: Findings) -> Evidence:
