@@ -53,7 +53,7 @@ def _interrupted() -> int:
 
 
 def _say(code: str, message: str, fix: str, exit_code: int) -> int:
-    if "--json" in sys.argv or "--format=json" in " ".join(sys.argv).replace("--format json", "--format=json").split():
+    if _wants_json(sys.argv[1:]):
         import json  # noqa: PLC0415 - cold path
 
         document = {"schema_version": 1, "error": {"code": code, "message": message, "fix": fix}}
@@ -62,6 +62,14 @@ def _say(code: str, message: str, fix: str, exit_code: int) -> int:
         mend = f"\n  do: {fix}" if fix else ""
         sys.stderr.write(f"ics-guard: {_printable(message)}{_printable(mend)}\n")
     return exit_code
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """Whether a command line asks for JSON, told without a parser: it may be what the parser could not read."""
+    import itertools  # noqa: PLC0415 - cold path
+
+    pairs = itertools.pairwise(arguments)
+    return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairs
 
 
 def _printable(text: str) -> str:

@@ -106,6 +106,21 @@ def test_json_is_short_for_the_format_and_tells_the_range(root: Path) -> None:
     assert "range" not in json.loads(ics_guard(root, "check", "--staged", "--json").stdout)
 
 
+@pytest.mark.parametrize(
+    ("options", "is_json"),
+    [
+        (["--json"], True),
+        (["--format", "json"], True),
+        (["--format=json"], True),
+        (["--format", "github"], False),
+        (["--env", "not --format=json"], False),
+    ],
+)
+def test_an_error_is_told_in_the_format_that_was_asked_for(root: Path, options: list[str], is_json: bool) -> None:
+    done = ics_guard(root, "check", "--range", "nowhere..HEAD", *options)
+    assert (done.returncode, done.stdout.startswith("{"), done.stderr == "") == (2, is_json, is_json)
+
+
 def test_in_a_ci_job_what_is_judged_is_said_and_staged_is_still_to_be_had(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
