@@ -81,7 +81,7 @@ def views(project: Project, diffs: Sequence[Diff]) -> list[View]:
 
 def _view(project: Project, at: _Configurations, diffs: tuple[Diff, ...]) -> View:
     diff = diffs[0]
-    _refuse_committed_places(project, diff.head)
+    _refuse_committed_places(project, diffs)
     head, wrong = at.read(diff.head)
     if wrong:
         raise wrong
@@ -93,8 +93,9 @@ def _view(project: Project, at: _Configurations, diffs: tuple[Diff, ...]) -> Vie
     return View(now, head, base, target, unreadable.message if unreadable else "", diffs)
 
 
-def _refuse_committed_places(project: Project, tree: str | None) -> None:
-    if TreeFiles(project.repository, tree).read(config.LOCAL_NAME) is not None:
+def _refuse_committed_places(project: Project, diffs: Sequence[Diff]) -> None:
+    heads = dict.fromkeys(diff.head for diff in diffs)
+    if any(TreeFiles(project.repository, head).holds(config.LOCAL_NAME) for head in heads):
         raise ConfigError(
             "local-committed",
             f"{config.LOCAL_NAME} is committed: it is for one machine, and would move everybody's gate",

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from ics_guard import config
+from ics_guard import git as git_questions
 from ics_guard.detect.rules import RULES
+from ics_guard.errors import ConfigError
+from ics_guard.model import Silence
+from ics_guard.project import in_environment
+from ics_guard.views import views
 from tests.alembic_support import ADD_COLUMN, alembic, make_alembic_repository, write_revision
 from tests.alembic_support import CONFIG as ALEMBIC_CONFIG
 from tests.support import CONFIG, git, ics_guard, make_repository
@@ -361,13 +366,35 @@ def test_a_configuration_that_could_not_be_read_opens_nothing(tmp_path: Path) ->
     assert "cannot be read" in document["changes"][0]["reason"]
 
 
-def test_committed_places_of_one_machine_are_refused(repository: Path) -> None:
-    (repository / "ics-guard.local.toml").write_text('[env.local]\nstore = "/tmp/elsewhere"\n')
+@pytest.mark.parametrize("is_link", [False, True])
+def test_committed_places_of_one_machine_are_refused(repository: Path, is_link: bool) -> None:
+    places = repository / ("places.toml" if is_link else "ics-guard.local.toml")
+    places.write_text('[env.local]\nstore = "/tmp/elsewhere"\n')
+    if is_link:
+        (repository / "ics-guard.local.toml").symlink_to("places.toml")
+    git(repository, "switch", "-qc", "work")
     git(repository, "add", "-f", "ics-guard.local.toml")
     (repository / "migrations" / "0002.sql").write_text(DROP)
     git(repository, "add", "-A")
     done = ics_guard(repository, "gate", "--json")
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "local-committed")
+    git(repository, "commit", "-qm", "drop", "--no-verify")
+    done = ics_guard(repository, "gate", "--json", "--range", "main..work")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "local-committed")
+
+
+def test_committed_places_are_refused_in_whatever_commit_of_several_they_are(repository: Path) -> None:
+    for branch, names in {"first": ["migrations/0002.sql"], "second": ["ics-guard.local.toml"]}.items():
+        git(repository, "switch", "-qc", branch, "main")
+        for name in names:
+            (repository / name).write_text(DROP if name.endswith(".sql") else '[env.local]\nstore = "/elsewhere"\n')
+            git(repository, "add", "-f", name)
+        git(repository, "commit", "-qm", branch, "--no-verify")
+    git(repository, "switch", "-q", "main")
+    opened = git_questions.open_repository(repository)
+    diffs = [git_questions.between(opened, "main", branch) for branch in ("first", "second")]
+    with pytest.raises(ConfigError, match="is committed"):
+        views(in_environment(opened, config.load(opened.root), "", Silence()), diffs)
 
 
 def test_the_branch_that_a_change_is_to_join_has_its_say_though_it_moved_on(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,20 +35,25 @@ class TreeFiles:
         """Given a path, return whether it is a folder (`.` is one)."""
         return path == "." or any(name.startswith(f"{path}/") for name in self.list(path))
 
+    def holds(self, path: str) -> bool:
+        """Given a path, return whether anything is there: a checkout follows a link as well."""
+        return any(name == path or name.startswith(f"{path}/") for _, _, name in self._entries(path))
+
     def list(self, below: str) -> dict[str, str]:
         """Given a path, return the id of each plain file at or below it, by path, undecodable bytes as surrogates."""
+        return {name: oid for mode, oid, name in self._entries(below) if mode.startswith("100")}
+
+    def _entries(self, below: str) -> Iterator[tuple[str, str, str]]:
+        """Mode, id and path of all at or below a path, links and submodules too."""
         if self.tree is None:
             listed = records(self.repository, "ls-files", "--stage", "-z", "--", f":(top,literal){below}")
         else:
             raw = output(self.repository, "ls-tree", "-r", "-z", "--full-tree", self.tree, "--", below)
             listed = raw.split(b"\0")[:-1]
-        found = {}
-        for line in listed:  # `mode id stage` in the index, `mode type id` in a tree; links and submodules are no files
+        for line in listed:  # `mode id stage` in the index, `mode type id` in a tree
             about, _, name = line.partition(b"\t")
             words = about.decode().split()
-            if words[0].startswith("100"):
-                found[os.fsdecode(name)] = words[1] if self.tree is None else words[2]
-        return found
+            yield words[0], words[1] if self.tree is None else words[2], os.fsdecode(name)
 
 
 def read_folder(
