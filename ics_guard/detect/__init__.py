@@ -8,7 +8,7 @@ from ics_guard.detect.embedded import detect_embedded
 from ics_guard.detect.models import detect_models
 from ics_guard.detect.operations import Operation, to_change, unreadable
 from ics_guard.detect.rules import OF_DOWNGRADES
-from ics_guard.detect.sql import detect_sql
+from ics_guard.detect.sql import detect_sql, is_way_down
 from ics_guard.model import Change, Kind
 
 __all__ = ["detect", "unread"]
@@ -23,6 +23,8 @@ def detect(
     be read comes out as a change of unknown severity. Lines and columns count from 1, in the old version if it is gone.
     """
     place = path or previous_path or ""
+    if kind is Kind.SQL and previous_path and is_way_down(previous_path) is not is_way_down(path):
+        return [*detect(kind, previous_path, before, None), *detect(kind, path, None, after)]  # no longer the same way
     try:
         operations, revision = ([], None) if before == after else _operations(kind, place, before, after)
         if kind is Kind.DJANGO and previous_path and before and after:

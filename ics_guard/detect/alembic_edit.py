@@ -9,12 +9,13 @@ from dataclasses import replace
 from ics_guard.detect.alembic import revision_of
 from ics_guard.detect.alembic_downgrade import downgrade_findings
 from ics_guard.detect.alembic_operations import DIRECTIVES, INERT
-from ics_guard.detect.alembic_sql import EXECUTES
+from ics_guard.detect.alembic_sql import EXECUTES, executed
 from ics_guard.detect.alembic_walk import Walk
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
 from ics_guard.detect.python_meaning import loose_statements, meaning, reached_meaning
 from ics_guard.detect.python_plain import as_written
 from ics_guard.detect.python_tree import Function, Module, dotted, parse, reachable
+from ics_guard.detect.sqlalchemy_reading import Scope
 from ics_guard.model import Severity
 
 _OP = "alembic.op."
@@ -246,12 +247,18 @@ def _reached(module: Module, direction: str) -> str:
 
 def _helper(old: Module, new: Module) -> list[Operation]:
     """A file of the folder that is no revision: silent unless it holds operations that revisions may call."""
-    calls = [call for call in _calls(new) if dotted(call.func, new).startswith("alembic.op.")]
-    if meaning([old.tree], old) == meaning([new.tree], new) or not (calls or _old_calls(old)):
+    if meaning([old.tree], old) == meaning([new.tree], new):
         return []
-    line = calls[0].lineno if calls else 1
+    now, was = ([call for call in _calls(module) if _operates(call, module)] for module in (new, old))
+    if not now and not was:
+        return []
+    line = now[0].lineno if now else 1
     return [Operation("alembic.helper", "helper", "", f"helper {meaning([new.tree], new)}", line, 1)]
 
 
-def _old_calls(old: Module) -> bool:
-    return any(dotted(call.func, old).startswith("alembic.op.") for call in _calls(old))
+def _operates(call: ast.Call, module: Module) -> bool:
+    """Whether this is an operation, on `op` or on what a revision hands over in its place, or runs SQL that is one."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    if name in DIRECTIVES or name == "batch_alter_table" or dotted(call.func, module).startswith(_OP):
+        return True
+    return any(found.severity is not Severity.UNKNOWN for found in executed(call, Scope(module)))

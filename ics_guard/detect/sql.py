@@ -35,11 +35,16 @@ def detect_sql(path: str, before: bytes | None, after: bytes | None) -> list[Ope
     if old is None or new is None:
         return [unreadable(before, after), *(settle(read_sql(new)) if new else [])]
     (old_up, old_down), (new_up, new_down) = _both_ways(old), _both_ways(new)
-    if _DOWN_FILE.search(path):
+    if is_way_down(path):
         old_up, new_up, old_down, new_down = [], [], [*old_up, *old_down], [*new_up, *new_down]
     if after is None:
         return deleted([*old_up, *old_down])
     return edited(old_up, new_up) + _rollback(old_down, new_down, known=before is not None, alone=not new_up)
+
+
+def is_way_down(path: str) -> bool:
+    """Given the path of a SQL file, return whether its name says that it is run to undo another one."""
+    return _DOWN_FILE.search(path) is not None
 
 
 def _both_ways(text: str) -> tuple[list[Operation], list[Operation]]:

@@ -256,6 +256,15 @@ def test_a_rollback_section_or_file_does_not_run_now(find: Find) -> None:
     assert [change.rule for change in changes] == ["sql.rollback_added"]
 
 
+def test_a_file_that_turns_from_the_way_up_into_the_way_down_is_gone(find: Find) -> None:
+    text = b"CREATE TABLE t (a int);"
+    turned = detect(Kind.SQL, "db/1_t.down.sql", text, text, previous_path="db/1_t.up.sql")
+    assert [change.rule for change in turned] == ["sql.file_deleted", "sql.rollback_added"]
+    back = detect(Kind.SQL, "db/1_t.up.sql", text, text, previous_path="db/1_t.down.sql")
+    assert [change.rule for change in back] == ["sql.file_deleted", "sql.create_table"]
+    assert detect(Kind.SQL, "db/2_t.up.sql", text, text, previous_path="db/1_t.up.sql") == []
+
+
 def test_a_digest_is_of_the_operation_alone(find: Find) -> None:
     one = find(Kind.SQL, None, "ALTER TABLE t ADD a int, DROP b", "one.sql")
     two = find(Kind.SQL, None, "-- more\nALTER TABLE t\n ADD a INT;\nALTER TABLE t DROP b;", "two.sql")
