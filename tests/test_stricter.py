@@ -383,6 +383,20 @@ def test_committed_places_of_one_machine_are_refused(repository: Path, is_link: 
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "local-committed")
 
 
+def test_a_configuration_behind_a_link_is_refused_before_and_after_it_is_committed(repository: Path) -> None:
+    git(repository, "switch", "-qc", "work")
+    git(repository, "mv", "ics-guard.toml", "real.toml")
+    (repository / "ics-guard.toml").symlink_to("real.toml")
+    (repository / "migrations" / "0002.sql").write_text(DROP)
+    git(repository, "add", "-A")
+    done = ics_guard(repository, "gate", "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "config-link")
+    git(repository, "commit", "-qm", "drop", "--no-verify")
+    git(repository, "switch", "-q", "main")
+    done = ics_guard(repository, "gate", "--json", "--range", "main..work")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "config-link")
+
+
 def test_committed_places_are_refused_in_whatever_commit_of_several_they_are(repository: Path) -> None:
     for branch, names in {"first": ["migrations/0002.sql"], "second": ["ics-guard.local.toml"]}.items():
         git(repository, "switch", "-qc", branch, "main")

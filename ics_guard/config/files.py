@@ -22,6 +22,9 @@ class Files(Protocol):
     def has_folder(self, path: str) -> bool:
         """Given a path, return whether it is a folder (`.` is one)."""
 
+    def is_link(self, path: str) -> bool:
+        """Given a path, return whether a symbolic link stands there."""
+
 
 @dataclass(frozen=True)
 class OnDisk:
@@ -43,3 +46,7 @@ class OnDisk:
     def has_folder(self, path: str) -> bool:
         """Given a path, return whether it is a folder (`.` is one)."""
         return (self.root / path).is_dir()
+
+    def is_link(self, path: str) -> bool:
+        """Given a path, return whether a symbolic link stands there."""
+        return (self.root / path).is_symlink()

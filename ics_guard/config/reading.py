@@ -62,6 +62,9 @@ def load(root: Path, text: str | None = None, *, files: Files | None = None) -> 
 
 
 def _text(files: Files, name: str) -> str:
+    if name == NAME and files.is_link(name):
+        said = f"{name} is a symbolic link: git keeps where it points, not what it says, and CI would judge by nothing"
+        raise ConfigError("config-link", said, f"put the file itself there: cp --remove-destination LINKED {name}")
     content = files.read(name)
     if content is None:
         raise ConfigError("config-missing", f"there is no {name} in {files.root}", "ics-guard init")

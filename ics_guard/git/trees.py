@@ -39,6 +39,10 @@ class TreeFiles:
         """Given a path, return whether anything is there: a checkout follows a link as well."""
         return any(name == path or name.startswith(f"{path}/") for _, _, name in self._entries(path))
 
+    def is_link(self, path: str) -> bool:
+        """Given a path, return whether a symbolic link stands there."""
+        return any(name == path and mode == "120000" for mode, _, name in self._entries(path))
+
     def list(self, below: str) -> dict[str, str]:
         """Given a path, return the id of each plain file at or below it, by path, undecodable bytes as surrogates."""
         return {name: oid for mode, oid, name in self._entries(below) if mode.startswith("100")}
