@@ -448,3 +448,23 @@ def test_a_line_that_only_ssh_reads_as_a_signer_is_one(repository: Path) -> None
     (repository / ".ics-guard" / "allowed_signers").write_bytes(b"\xc2\xa0# ssh-ed25519 AAAA\n\x0bx ssh-ed25519 BBBB\n")
     git(repository, "add", "-A")
     assert rules(judged(repository, command="check")[1]) == ["config.signer"] * 2
+
+
+def test_two_branches_that_are_fine_alone_and_not_together_are_told(tmp_path: Path) -> None:
+    project = make_alembic_repository(tmp_path / "project")
+    for branch, revision in (("mine", "0003a"), ("theirs", "0003b")):
+        git(project, "switch", "-qc", branch, "main")
+        write_revision(project, revision, ADD_COLUMN)
+        git(project, "add", "-A")
+        git(project, "commit", "-qm", branch, "--no-verify")
+    found = [change["rule"] for change in checked(project, "main..mine")]
+    assert "alembic.second_head" not in found
+    git(project, "switch", "-q", "main")
+    git(project, "merge", "-q", "theirs", "--no-verify")
+    (head,) = [change for change in checked(project, "main..mine") if change["rule"] == "alembic.second_head"]
+    assert (head["object"], "stands beside 0003b" in head["reason"]) == ("0003a", True)
+
+
+def checked(project: Path, span: str) -> list[dict[str, str]]:
+    changes: list[dict[str, str]] = json.loads(ics_guard(project, "check", "--json", "--range", span).stdout)["changes"]
+    return changes
