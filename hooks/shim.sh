@@ -62,7 +62,7 @@ if [ -x "$chained" ]; then
     give "$chained" "$@" || status=$?
 fi
 
-quiet='--quiet --no-ext-diff --no-textconv'
+quiet='--quiet --no-ext-diff --no-textconv --ignore-submodules=none'
 case $hook in
 post-*) # never fails the git command, whatever happens; what the hook before it says stands
     trap : INT TERM HUP

@@ -60,7 +60,7 @@ def _say(code: str, message: str, fix: str, exit_code: int) -> int:
         sys.stdout.write(json.dumps(document) + "\n")
     else:
         mend = f"\n  do: {fix}" if fix else ""
-        sys.stderr.write(f"ics-guard: {_printable(message)}{_printable(mend)}\n")
+        sys.stderr.write(f"ics-guard: {_printable(message, on_one_line=True)}{_printable(mend)}\n")
     return exit_code
 
 
@@ -72,10 +72,11 @@ def _wants_json(arguments: list[str]) -> bool:
     return "--json" in arguments or "--format=json" in arguments or ("--format", "json") in pairs
 
 
-def _printable(text: str) -> str:
-    """File names can hold anything: no control character but the line end reaches the terminal."""
+def _printable(text: str, *, on_one_line: bool = False) -> str:
+    """File names can hold anything: no control character reaches the terminal, the line end only where we write it."""
+    kept = "" if on_one_line else "\n"
     return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape", "backslashreplace").decode() for c in text
+        c if c.isprintable() or c in kept else c.encode("unicode_escape", "backslashreplace").decode() for c in text
     )
 
 

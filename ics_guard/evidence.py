@@ -212,6 +212,8 @@ def _read(raw: bytes) -> tuple[Document, bytes] | None:
     try:
         fields = json.loads(raw)
         document = msgspec.convert(fields, Document)
+        for at in (document.at, document.until, *(way.verified_at for way in document.ways)):
+            moment(at or document.at)  # an hour that UTC does not have is none
         return (document, payload(fields)) if document.schema_version == SCHEMA_VERSION else None
     except (ValueError, OverflowError, RecursionError, msgspec.ValidationError):
         return None

@@ -148,6 +148,10 @@ def _situation(
         return replace(situation, exists=True, **_look(project, path, findings, mine))
     except (SourceError, ConfigError) as error:
         return replace(situation, exists=True, problem=Reason(error.code, source.name, error.message, error.fix))
+    except OSError as error:
+        said = f"{situation.path or source.path} cannot be looked at: {error.strerror}"
+        reason = Reason("source-unreadable", source.name, said, f"check `path` of {source.name} in ics-guard.toml")
+        return replace(situation, exists=True, problem=reason)
 
 
 def moved(source: Source, path: Path, memory: known.KnownSource | None) -> Reason | None:
@@ -234,6 +238,8 @@ def revision_graph(project: Project) -> dict[str, Revision]:
     found: dict[str, Revision] = {}
     for folder in project.config.watch.alembic_folders:
         for file in sorted((project.repository.root / folder).rglob("*.py")):
+            if not file.is_file() or file.is_symlink():  # where a link leads is for git to tell
+                continue
             if revision := read_revision(file.read_bytes()):
                 found[revision.revision] = revision
     return found

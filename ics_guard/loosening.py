@@ -36,7 +36,8 @@ def _loosened(view: View, after: TreeFiles) -> Iterator[Change]:
     elif view.base and view.base.config != view.head.config:
         for found in config.loosenings(view.base.config, view.head.config, _SEVERITIES):
             line = config.line_of(text.decode("utf-8-sig", "replace"), found.key)
-            yield _asking_less("config.loosened", ".".join(found.key), found.said, line)
+            meaning = f"{found.said}\n{found.meaning}"
+            yield _asking_less("config.loosened", ".".join(found.key), found.said, line, meaning=meaning)
 
 
 def _new_signers(before: TreeFiles, after: TreeFiles) -> Iterator[Change]:

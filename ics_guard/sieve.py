@@ -22,7 +22,7 @@ EVERYTHING = ":/"
 _FIRST_LINE = "ics-guard sieve 1"
 _MISLEADING = ("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS")
 _FIXED = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
-_QUIETLY = ("--quiet", "--no-ext-diff", "--no-textconv")
+_QUIETLY = ("--quiet", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
 
 
 def surely_nothing(hook: str, arguments: list[str]) -> bool:

@@ -25,19 +25,19 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
     flaws: dict[str, dict[Reason, None]] = {}
     ends = dict.fromkeys((diff.target, diff.head) for diff in diffs) if changes else {}
     folders = git.read_folder(project.repository, evidence.FOLDER, [head for _, head in ends])
-    first = first_commits(project.repository) if any(folders.values()) else ()
     for base, head in ends:
         files = folders[head]
         if not files:
             continue
-        trust = trusted(project, base, head)
+        trust, nothing = trusted(project, base, head), base == project.repository.empty_tree
+        first = first_commits(project.repository, (head or "HEAD") if nothing else base)
         found = evidence.weigh(
             files,
             changes,
             env=project.environment.name,
             now=utc_now(),
             policy=project.environment.policy,
-            repositories=(*first, "") if base == project.repository.empty_tree else first,
+            repositories=(*first, "") if nothing else first,
             signer=partial(signing.signer, trust=trust),
         )
         waived |= found.waived
@@ -48,14 +48,14 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
     return Evidence(waived, attested, {digest: tuple(reasons) for digest, reasons in flaws.items()})
 
 
-def first_commits(repository: Repository) -> tuple[str, ...]:
-    """Return the ids of the commits that HEAD's history begins with, sorted, which tell this repository from others.
+def first_commits(repository: Repository, tip: str) -> tuple[str, ...]:
+    """Return the ids of the commits that the history of `tip` begins with, sorted: they tell repositories apart.
 
-    There are none before the first commit; in a shallow clone nobody can tell, so that there are none, too.
+    There are none before the first commit, and of a bare tree; in a shallow clone nobody can tell, so none there, too.
     """
-    if git.is_shallow(repository) or not git.exists(repository, "HEAD"):
+    if git.is_shallow(repository) or not git.exists(repository, f"{tip}^{{commit}}"):
         return ()
-    return tuple(sorted(git.output(repository, "rev-list", "--max-parents=0", "HEAD").decode().split()))
+    return tuple(sorted(git.output(repository, "rev-list", "--max-parents=0", tip).decode().split()))
 
 
 def trusted(project: Project, base: str, head: str | None) -> Trust:

@@ -85,9 +85,8 @@ def _view(project: Project, at: _Configurations, diffs: tuple[Diff, ...]) -> Vie
     head, wrong = at.read(diff.head)
     if wrong:
         raise wrong
-    (base, unreadable), (target, _) = at.read(diff.base), at.read(diff.target)
-    if unreadable and unreadable.code == "unknown-environment":
-        unreadable = None  # an environment that is new here asked for nothing there
+    (base, at_base), (target, at_target) = at.read(diff.base), at.read(diff.target)
+    unreadable = at_base or at_target
     head = head or project
     now = project if diff.head is None else head
     return View(now, head, base, target, unreadable.message if unreadable else "", diffs)
@@ -126,7 +125,9 @@ class _Configurations:
             name = project.environment.name if project.named else ""
             found = in_environment(project.repository, settings, name, project.progress)
         except ConfigError as error:
-            return None, error
+            if error.code != "unknown-environment":
+                return None, error
+            found = replace(project, config=settings)  # new since: what was watched then counts all the same
         return replace(found, began=project.began), None
 
 

@@ -38,7 +38,7 @@ def attest(
             "there is no change here for which a backup on this machine is the way back",
             "stage the change, or name it with --range, on a machine that has the data",
         )
-    here = _repository(project)
+    here = _repository(project, diff)
     documents = [_attestation(project, change, decision, until, here) for change in changes]
     return decision, _write(project, "attest", documents, signing_key)
 
@@ -64,7 +64,7 @@ def waive(
     if not changes:
         raise UsageError("nothing-to-waive", "there is no schema-impacting change to waive", "stage the change first")
     now, who = utc_now(), project.operator
-    here = _repository(project)
+    here = _repository(project, diff)
     documents = [
         evidence.waiver(change, env=name, author=who, reason=reason, at=now, until=until, repository=here)
         for change in changes
@@ -107,12 +107,13 @@ def _write(project: Project, event: str, documents: Sequence[Document], key: str
     return tuple(evidence.write(project.repository.root, document) for document in documents)
 
 
-def _repository(project: Project) -> str:
-    """What ties evidence to this repository."""
+def _repository(project: Project, diff: Diff) -> str:
+    """What ties evidence to this repository: a commit that is in it without the change."""
     if git.is_shallow(project.repository):
         said = "evidence names the first commit of the repository, which a shallow clone does not have"
         raise UsageError("shallow-clone", said, "git fetch --unshallow")
-    return next(iter(first_commits(project.repository)), "")
+    tip = "HEAD" if diff.target == project.repository.empty_tree else diff.target
+    return next(iter(first_commits(project.repository, tip)), "")
 
 
 def _signing_key(project: Project, given: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 _UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
@@ -19,7 +19,7 @@ def age_in_words(span: timedelta) -> str:
 
 def moment(at: datetime) -> str:
     """Given a moment, return it exact and short, in UTC: `2026-11-23 09:30:00 UTC`."""
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def size_in_words(count: int) -> str:

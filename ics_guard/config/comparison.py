@@ -18,10 +18,14 @@ _WAIVERS = ("refuse", "signed", "accept")
 
 @dataclass(frozen=True)
 class Loosening:
-    """One way in which less is asked: the path of the key in ics-guard.toml, and what it was and is, in words."""
+    """One way in which less is asked: the path of the key in ics-guard.toml, and what it was and is, in words.
+
+    `meaning` has the values where the words do not: what answers for one loosening answers for no other.
+    """
 
     key: tuple[str, ...]
     said: str
+    meaning: str = ""
 
 
 def loosenings(before: Config, after: Config, severities: Mapping[str, Severity]) -> tuple[Loosening, ...]:
@@ -41,20 +45,22 @@ def loosenings(before: Config, after: Config, severities: Mapping[str, Severity]
 def _watch(before: Watch, after: Watch) -> Iterator[Loosening]:
     for folder in before.alembic_folders:
         if any(after.kind_of(f"{folder}/{word}.py") is not Kind.ALEMBIC for word in _WORDS):
-            yield Loosening(("watch", "alembic"), f"revisions in {folder} are not watched any more")
+            said = f"revisions in {folder} are not watched any more"
+            yield Loosening(("watch", "alembic"), said, _values(before.alembic_folders, after.alembic_folders))
     for key, kind in _KINDS.items():
         old, new = getattr(before, key), getattr(after, key)
         if old != new and any(one.startswith("!") for one in (*old, *new)):
-            yield Loosening(("watch", key), "what is left out, or the order, is another")
+            yield Loosening(("watch", key), "what is left out, or the order, is another", _values(old, new))
         for pattern in old:
             examples = [path for path in _examples(pattern) if before.kind_of(path) is kind]
             still = pattern in new or any(_covers(one, pattern) for one in new)
             if examples and not (still and all(after.kind_of(path) is kind for path in examples)):
-                yield Loosening(("watch", key), f"{pattern} is not watched as {key} any more")
+                yield Loosening(("watch", key), f"{pattern} is not watched as {key} any more", _values(old, new))
     fewer = [one for one in before.exclude if one in after.exclude or one.startswith("!")]
     if list(after.exclude) != fewer:
         added = ", ".join(one for one in after.exclude if one not in before.exclude) or "what was, in another order"
-        yield Loosening(("watch", "exclude"), f"excluded is {added}")
+        said = f"excluded is {added}"
+        yield Loosening(("watch", "exclude"), said, _values(before.exclude, after.exclude))
 
 
 _WORDS = ("*", "0001", "zz-top")
@@ -116,7 +122,8 @@ def _policy(
         getattr(after.retention, key) < getattr(before.retention, key)
         for key in ("daily", "weekly", "monthly", "keep_min")
     ):
-        yield Loosening((*path, "policy", "retention"), "fewer backups are kept")
+        said = "fewer backups are kept"
+        yield Loosening((*path, "policy", "retention"), said, _values(before.retention, after.retention))
 
 
 def _source(path: tuple[str, ...], before: Source, after: Source) -> Iterator[Loosening]:
@@ -125,14 +132,19 @@ def _source(path: tuple[str, ...], before: Source, after: Source) -> Iterator[Lo
     negated = any(one.startswith("!") for one in (*before.guards, *after.guards))
     if before.guards != after.guards and (negated or not {*before.guards} <= {*after.guards}):
         yield Loosening((*path, "guards"), f"it guards {', '.join(after.guards)}, it was {', '.join(before.guards)}")
-    if (before.kind, before.path, before.url) != (after.kind, after.path, after.url):
-        yield Loosening((*path, "path"), "it is another place now")
+    old, new = ((one.kind, one.path, one.url) for one in (before, after))
+    if old != new:
+        yield Loosening((*path, "path"), "it is another place now", _values(old, new))
     for name in after.unchecked:
         if name not in before.unchecked:
             yield Loosening((*path, "unchecked"), f"{name} is not checked any more")
     for smoke in before.smoke:
         if smoke not in after.smoke:
-            yield Loosening((*path, "smoke"), "a smoke check is gone")
+            yield Loosening((*path, "smoke"), "a smoke check is gone", _values(smoke, after.smoke))
+
+
+def _values(old: object, new: object) -> str:
+    return f"{old!r} -> {new!r}"
 
 
 def _in_words(span: timedelta) -> str:

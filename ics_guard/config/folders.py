@@ -48,7 +48,7 @@ def alembic_folders(files: Files, entry: str) -> tuple[tuple[str, ...], tuple[st
                 inputs.append(beside)
     except FileNotFoundError as error:
         raise _unresolved(entry, "there is no such file") from error
-    except (ValueError, KeyError, TypeError, AttributeError, configparser.Error) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, configparser.Error) as error:
         raise _unresolved(entry, f"it cannot be read: {' '.join(str(error).split())}") from error
     if not setups:
         raise _unresolved(entry, "it holds no script_location")

@@ -111,7 +111,7 @@ def _watch(table: Table, files: Files, *, must_exist: bool) -> tuple[Watch, tupl
     entries = table.texts("alembic")
     for entry in entries:
         path = entry.strip("/").removeprefix("./") or "."
-        if entry.startswith("/") or ".." in path.split("/") or set("*?") & set(path):
+        if entry.startswith("/") or ".." in path.split("/") or set("*?") & set(path) or not path.isprintable():
             said = f"`alembic` takes files and folders of the repository, not {entry!r}"
             raise table.trouble("alembic", said, 'write alembic = ["alembic.ini"] or alembic = ["path/to/versions"]')
         if path.endswith((".ini", ".cfg", ".toml")):

@@ -41,6 +41,8 @@ class Table:
         value = self._take(key, str, None)
         if value is not None and not value.strip():
             raise self.trouble(key, f"`{key}` is empty", f"give `{key}` a value, or take the line out")
+        if value is not None and "\0" in value:
+            raise self.trouble(key, f"`{key}` holds a zero byte", "take it out: no file, command or SQL can hold one")
         return value if value is None else str(value)
 
     def flag(self, key: str, *, default: bool) -> bool:
@@ -125,7 +127,7 @@ def read(file: str, text: str) -> Table:
     """Given TOML, return its top table. Raise `ConfigError` for what is not TOML."""
     try:
         return Table(file, text, (), tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # nested, or a number, beyond what any person writes
         raise ConfigError("config-syntax", f"{file} is not TOML: {error}", f"mend that place in {file}") from error
 
 

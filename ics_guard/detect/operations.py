@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from ics_guard.detect.rules import RULES
 from ics_guard.detect.text import word_set
@@ -142,6 +143,8 @@ def to_change(operation: Operation, path: str, kind: Kind, revision: str | None 
     """Given an operation and where it was found, return the change."""
     rule = RULES[operation.rule]
     reason = f"{rule.reason} {operation.detail}".rstrip()
+    # Operations of Django do not say in which app they are, and every app may have a model of that name.
+    within = PurePosixPath(path).parent.parent.name if kind is Kind.DJANGO else revision
     return Change(
         path=path,
         line=operation.line,
@@ -152,10 +155,10 @@ def to_change(operation: Operation, path: str, kind: Kind, revision: str | None 
         object=operation.object,
         severity=rule.severity,
         reason=reason,
-        digest=_digest(revision, operation.before, operation.canonical),
+        digest=_digest(within, operation.before, operation.canonical),
         revision=revision,
         effects=operation.effects,
-        undoes=tuple(_digest(revision, "", canonical) for canonical in operation.undoes),
+        undoes=tuple(_digest(within, "", canonical) for canonical in operation.undoes),
     )
 
 

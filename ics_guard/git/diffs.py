@@ -11,8 +11,19 @@ from ics_guard.git.names import commit_or_tree, exists, is_zero, merge_base, no_
 from ics_guard.git.process import missing_object, output, records
 from ics_guard.git.repository import Repository
 
-# The rename limit is given, for a verdict must not depend on somebody's diff.renameLimit.
-_RAW = ("--raw", "-z", "-M", "-l1000", "--no-abbrev", "--no-ext-diff", "--no-textconv", "--no-relative")
+# The rename limit is given, for a verdict must not depend on somebody's diff.renameLimit; what is done with submodules,
+# for it must not depend on a .gitmodules that the change brings.
+_RAW = (
+    "--raw",
+    "-z",
+    "-M",
+    "-l1000",
+    "--no-abbrev",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-relative",
+    "--ignore-submodules=none",
+)
 
 SYMLINK = "symbolic link"
 SUBMODULE = "submodule"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from ics_guard.git.contents import read_blobs
-from ics_guard.git.process import output
+from ics_guard.git.process import answer, output
 from ics_guard.git.repository import Repository
 
 
@@ -17,10 +17,7 @@ def read_folders(repository: Repository, folder: str, trees: Iterable[str]) -> d
     all, and one more for each level of folders. Raise `UsageError` if something is not in this clone.
     """
     wanted, where = list(dict.fromkeys(trees)), "" if folder == "." else folder.strip("/")
-    asked = "".join(f"{tree}:{where}\n" for tree in wanted).encode()
-    told = output(repository, "cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked).decode()
-    answers = dict(zip(wanted, map(str.split, told.splitlines()), strict=True))
-    versions = {tree: words[1] for tree, words in answers.items() if words[0] == "tree"}
+    versions = _versions(repository, where, wanted)
     held: dict[str, dict[str, str]] = {top: {} for top in versions.values()}
     level = [(top, where, top) for top in held]
     while level:
@@ -37,6 +34,17 @@ def read_folders(repository: Repository, folder: str, trees: Iterable[str]) -> d
     blobs = read_blobs(repository, (oid for files in held.values() for oid in files.values()))
     read = {top: {path: blobs[oid] for path, oid in sorted(files.items())} for top, files in held.items()}
     return {tree: read.get(versions.get(tree, ""), {}) for tree in wanted}
+
+
+def _versions(repository: Repository, where: str, wanted: Sequence[str]) -> dict[str, str]:
+    """The id of the folder in each tree that has it."""
+    if "\n" in where:  # which ends a question to cat-file
+        told = {tree: answer(repository, "rev-parse", "--verify", "--quiet", f"{tree}:{where}") for tree in wanted}
+        return {tree: oid for tree, oid in told.items() if oid}
+    asked = os.fsencode("".join(f"{tree}:{where}\n" for tree in wanted))
+    raw = output(repository, "cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked)
+    answers = [line.split(b" ") for line in raw.split(b"\n")[:-1]]
+    return {tree: words[1].decode() for tree, words in zip(wanted, answers, strict=True) if words[0] == b"tree"}
 
 
 def _entries(tree: bytes, length: int) -> Iterator[tuple[bytes, str, str]]:

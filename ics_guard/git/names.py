@@ -13,7 +13,7 @@ from ics_guard.git.process import answer, output
 from ics_guard.git.repository import Repository
 
 _ENDING = re.compile(r"[~^@:]")
-_PLAIN = re.compile(r"[0-9a-f]{7,64}|HEAD|(?:ORIG|MERGE|FETCH)_HEAD|refs/.*|")
+_PLAIN = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})|HEAD|(?:ORIG|MERGE|FETCH)_HEAD|refs/.*|")
 
 
 def exists(repository: Repository, name: str) -> bool:
@@ -158,6 +158,8 @@ def _refuse_ambiguous(repository: Repository, name: str) -> None:
     places = (f"refs/{name}", f"refs/tags/{name}", f"refs/heads/{name}", f"refs/remotes/{name}")
     listed = output(repository, "for-each-ref", "--format=%(refname)", *places).decode(errors="replace").split("\n")
     there = [place for place in places if place in listed]
+    if re.fullmatch("[0-9a-f]{4,63}", name) and answer(repository, "rev-parse", f"--disambiguate={name}"):
+        there.insert(0, f"the object {name}")  # which git passes over for a ref
     if len(there) > 1:
         message = f"{name!r} names more than one thing in this clone: {', '.join(there)}"
         raise UsageError("ambiguous-ref", message, f"write it in full: {there[-1]}")
