@@ -43,9 +43,8 @@ class Histories:
         """Given a diff and the changes of its files, return these, completed by what the histories show of them."""
         for room in self._rooms[diff]:
             contents = self._read(room)
-            before = {**contents[diff.target], **self._moved_in(diff, room)}
-            joined = _joined(contents[diff.base], contents[diff.head], contents[diff.target])
-            changes = _GRAPHS[room.kind](before, joined, changes)
+            before = {**contents[diff.base], **self._moved_in(diff, room)}
+            changes = _GRAPHS[room.kind](before, contents[diff.head], changes)
         return changes
 
     def _moved_in(self, diff: Diff, room: Room) -> dict[str, bytes]:
@@ -73,8 +72,7 @@ class Histories:
 
     def _read(self, room: Room) -> Mapping[str | None, Mapping[str, bytes]]:
         if room not in self._contents:
-            mine = [diff for diff, rooms in self._rooms.items() if room in rooms]
-            ends = {tree for diff in mine for tree in (diff.base, diff.head, diff.target)}
+            ends = {tree for diff, rooms in self._rooms.items() if room in rooms for tree in (diff.base, diff.head)}
             self._contents[room] = {
                 tree: {path: content for path, content in files.items() if self._is_in(room, path)}
                 for tree, files in git.read_folder(self._repository, room.folder, ends).items()
@@ -83,13 +81,6 @@ class Histories:
 
     def _is_in(self, room: Room, path: str) -> bool:
         return room.holds(path) and self._watch.kind_of(path) is room.kind
-
-
-def _joined(base: Mapping[str, bytes], head: Mapping[str, bytes], target: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What the target holds once it has what the head changed: two branches may each be fine, and not together."""
-    changed = {path for path in base.keys() | head.keys() if base.get(path) != head.get(path)}
-    kept = {path: content for path, content in target.items() if path not in changed}
-    return kept | {path: head[path] for path in changed if path in head}
 
 
 def _parent(path: str) -> str:

@@ -16,7 +16,9 @@ from ics_guard.project import Project
 from ics_guard.trust import evidence_for
 from ics_guard.views import View, views
 
-_NOT_TO_BE_HAD = frozenset({"unknown-ref", "no-merge-base", "missing-object", "no-range", "ambiguous-ref"})
+_NOT_TO_BE_HAD = frozenset(
+    {"unknown-ref", "no-merge-base", "missing-object", "no-range", "ambiguous-ref", "cannot-merge"}
+)
 """What git cannot tell from here: no mistake of the person who asks, and no reason to let anything pass."""
 
 
@@ -35,9 +37,10 @@ def not_to_be_had(error: UsageError) -> Decision:
 
 def changes_of(project: Project, diffs: Sequence[Diff]) -> tuple[Change, ...]:
     """Given diffs, return their changes by the configuration that they lead to, and where that asks for less."""
-    return tuple(
+    found = [
         change for view in views(project, diffs) for change in _findings(view.now, view, about_the_gate(view)).changes
-    )
+    ]
+    return tuple({(change.path, change.digest): change for change in found}.values())
 
 
 def _judged(view: View, via: str) -> Decision:

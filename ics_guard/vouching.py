@@ -17,16 +17,16 @@ from ics_guard.trust import SIGNERS, config_value, first_commits, signing_progra
 
 
 def attest(
-    project: Project, diff: Diff, *, key: str = "", until: datetime | None = None
+    project: Project, diffs: Sequence[Diff], *, key: str = "", until: datetime | None = None
 ) -> tuple[Decision, tuple[Path, ...]]:
-    """Given a diff, judge it here, where the data is, and write down for each change which backup is its way back.
+    """Given diffs, judge it here, where the data is, and write down for each change which backup is its way back.
 
     Return the decision and the files: none where the gate holds, unless all that it asks for is evidence of sources
     whose data is on other machines. The evidence is good for as long as the drills that it rests on
     (`policy.redrill`), or until an earlier moment. Raise `UsageError` where nothing can be attested.
     """
     signing_key = _signing_key(project, key)
-    decision = stricter.pass_or_block(project, [diff], via="attest")
+    decision = stricter.pass_or_block(project, diffs, via="attest")
     if not all(_is_for_another_place(reason) for reason in decision.reasons if reason.blocking):
         return decision, ()
     changes = [change for change in decision.changes if change.digest in decision.ways]
@@ -38,7 +38,7 @@ def attest(
             "there is no change here for which a backup on this machine is the way back",
             "stage the change, or name it with --range, on a machine that has the data",
         )
-    here = _repository(project, diff)
+    here = _repository(project, diffs)
     documents = [_attestation(project, change, decision, until, here) for change in changes]
     return decision, _write(project, "attest", documents, signing_key)
 
@@ -49,9 +49,9 @@ def _is_for_another_place(reason: Reason) -> bool:
 
 
 def waive(
-    project: Project, diff: Diff, *, reason: str, key: str = "", until: datetime | None = None
+    project: Project, diffs: Sequence[Diff], *, reason: str, key: str = "", until: datetime | None = None
 ) -> tuple[Path, ...]:
-    """Given a diff, write down that its changes may pass without a way back, and return the files.
+    """Given diffs, write down that its changes may pass without a way back, and return the files.
 
     Signed where a key is at hand, which policy may demand. Raise `UsageError` where policy refuses waivers.
     """
@@ -59,12 +59,12 @@ def waive(
     if rules.waivers == "refuse":
         said = f"the policy of {name} accepts no waivers"
         raise UsageError("waivers-refused", said, f"make the way back itself: ics-guard backup --env {name}")
-    found = stricter.changes_of(project, [diff])
+    found = stricter.changes_of(project, diffs)
     changes = [change for change in found if change.severity is not Severity.NOTICE]
     if not changes:
         raise UsageError("nothing-to-waive", "there is no schema-impacting change to waive", "stage the change first")
     now, who = utc_now(), project.operator
-    here = _repository(project, diff)
+    here = _repository(project, diffs)
     documents = [
         evidence.waiver(change, env=name, author=who, reason=reason, at=now, until=until, repository=here)
         for change in changes
@@ -107,12 +107,12 @@ def _write(project: Project, event: str, documents: Sequence[Document], key: str
     return tuple(evidence.write(project.repository.root, document) for document in documents)
 
 
-def _repository(project: Project, diff: Diff) -> str:
+def _repository(project: Project, diffs: Sequence[Diff]) -> str:
     """What ties evidence to this repository: a commit that is in it without the change."""
     if git.is_shallow(project.repository):
         said = "evidence names the first commit of the repository, which a shallow clone does not have"
         raise UsageError("shallow-clone", said, "git fetch --unshallow")
-    tip = "HEAD" if diff.target == project.repository.empty_tree else diff.target
+    tip = "HEAD" if diffs[-1].target == project.repository.empty_tree else diffs[-1].target
     return next(iter(first_commits(project.repository, tip)), "")
 
 

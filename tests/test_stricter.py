@@ -468,3 +468,72 @@ def test_two_branches_that_are_fine_alone_and_not_together_are_told(tmp_path: Pa
 def checked(project: Path, span: str) -> list[dict[str, str]]:
     changes: list[dict[str, str]] = json.loads(ics_guard(project, "check", "--json", "--range", span).stdout)["changes"]
     return changes
+
+
+def test_what_only_the_merge_brings_is_judged(tmp_path: Path) -> None:
+    """A branch that undid something is merged; another one from before that says it again, which is no diff of it."""
+    repository = make_repository(tmp_path / "repo", rows=0)
+    between = "".join(f"-- line {number}\n" for number in range(9))
+
+    def commit(text: str) -> None:
+        (repository / "migrations" / "0002.sql").write_text(text)
+        git(repository, "add", "-A")
+        git(repository, "commit", "-qm", "step", "--no-verify")
+
+    commit(between)
+    git(repository, "switch", "-qc", "first")
+    commit(DROP + between)
+    commit(between)
+    assert checked(repository, "main..first") == []
+    git(repository, "switch", "-q", "main")
+    git(repository, "merge", "-q", "--no-ff", "-m", "first", "first", "--no-verify")
+    git(repository, "switch", "-qc", "second", "first^")
+    commit(between + DROP)
+    found = checked(repository, "main..second")
+    assert [(change["path"], change["rule"]) for change in found] == [("migrations/0002.sql", "sql.drop_table")]
+
+
+def test_nobody_comes_to_sign_by_the_merge_alone(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "repo", rows=0)
+    signers = repository / ".ics-guard" / "allowed_signers"
+    signers.parent.mkdir()
+    signers.write_text("# who may sign\n" * 9)
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "signers", "--no-verify")
+    git(repository, "switch", "-qc", "first")
+    signers.write_text(MALLORY + "# who may sign\n" * 9)
+    git(repository, "commit", "-qam", "done", "--no-verify")
+    middle = git(repository, "rev-parse", "HEAD").stdout.strip()
+    git(repository, "checkout", "-q", "main", "--", ".ics-guard")
+    git(repository, "commit", "-qm", "undone", "--no-verify")
+    git(repository, "switch", "-q", "main")
+    git(repository, "merge", "-q", "--no-ff", "-m", "first", "first", "--no-verify")
+    git(repository, "switch", "-qc", "second", middle)
+    signers.write_text(MALLORY + "# who may sign\n" * 9 + MALLORY)
+    git(repository, "commit", "-qam", "again", "--no-verify")
+    assert [change["rule"] for change in checked(repository, "main..second")] == ["config.signer"]
+
+
+MALLORY = "mallory@example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJmRwAx4Gm1dQWvYBf9rJdY0Yq5eZ0r0xkQe8sYq1W2x\n"
+
+
+def test_an_environment_that_is_new_does_not_hide_what_is_no_longer_watched(repository: Path) -> None:
+    (repository / "migrations" / "0007.sql").write_text(DROP)
+    more = CONFIG.replace("[env.local]", 'exclude = ["migrations/0007*"]\n[env.local]', 1)
+    more += '[env.staging]\nstore = "other"\n[env.staging.sources.db]\nkind = "sqlite"\npath = "data/app.db"\n'
+    configure(repository, more)
+    done = ics_guard(repository, "gate", "--json", "--env", "staging")
+    assert "config.loosened" in rules(json.loads(done.stdout))
+
+
+def test_a_target_that_cannot_be_read_is_no_target_that_asks_nothing(repository: Path) -> None:
+    git(repository, "switch", "-qc", "work")
+    (repository / "notes.txt").write_text("x")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-qm", "work", "--no-verify")
+    git(repository, "switch", "-q", "main")
+    (repository / "ics-guard.toml").write_text(CONFIG + "[bogus]\nx = 1\n")
+    git(repository, "commit", "-qam", "odd", "--no-verify")
+    git(repository, "switch", "-q", "work")
+    done = ics_guard(repository, "check", "--json", "--range", "main..work")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "config-unknown-key")

@@ -38,10 +38,19 @@ class Asked:
 
 @dataclass(frozen=True)
 class Judged:
-    """What was judged: a diff, and in words how its range was found; no words for what is no range."""
+    """What was judged: a diff, and in words how its range was found; no words for what is no range.
+
+    `joined` is what its target gets from it, where that has moved on since.
+    """
 
     diff: Diff
     found: str = ""
+    joined: Diff | None = None
+
+    @property
+    def diffs(self) -> tuple[Diff, ...]:
+        """All that is to be judged. The diff itself comes last: its lines are those that people see."""
+        return (self.joined, self.diff) if self.joined else (self.diff,)
 
     @property
     def document(self) -> dict[str, str]:
@@ -89,10 +98,15 @@ def _judged(repository: Repository, asked: Asked) -> Judged:
     if asked.every:
         return Judged(git.everything(repository))
     if span := f"{asked.from_ref}..{asked.to_ref}" if by_refs else asked.span:
-        return Judged(git.between(repository, *git.commit_range(repository, span)), "as asked for")
+        return _of_range(repository, *git.commit_range(repository, span), "as asked for")
     found = None if asked.staged else ci.find_range(repository, os.environ)
     if not found:
         return Judged(git.staged(repository))
-    judged = Judged(git.between(repository, found.base, found.head), found.found)
+    judged = _of_range(repository, found.base, found.head, found.found)
     err.print(f"ics-guard: judging {texts.printable(judged.words)}", markup=False)
     return judged
+
+
+def _of_range(repository: Repository, base: str, head: str, found: str) -> Judged:
+    diff = git.between(repository, base, head)
+    return Judged(diff, found, git.joined(repository, diff))

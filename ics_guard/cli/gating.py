@@ -50,7 +50,7 @@ def check(
     Example: ics-guard check --range main..HEAD
     """
     project, judged = opened(Asked(staged, span, from_ref, to_ref, every), env)
-    changes = stricter.changes_of(project, [judged.diff])
+    changes = stricter.changes_of(project, judged.diffs)
     show_check(Format.JSON if as_json else form, changes, judged)
     if exit_code and any(change.severity is not Severity.NOTICE for change in changes):
         raise typer.Exit(1)
@@ -75,7 +75,7 @@ def gate(
     with speaking() as voice:
         try:
             project, judged = opened(Asked(staged, span, from_ref, to_ref), env, voice)
-            decision = stricter.pass_or_block(project, [judged.diff], via="gate")
+            decision = stricter.pass_or_block(project, judged.diffs, via="gate")
             if deploy:
                 decision = gates.with_fresh_way_back(project, decision)
         except UsageError as error:

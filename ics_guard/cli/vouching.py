@@ -41,7 +41,7 @@ def attest(
     until_moment = _later_moment(until)
     with speaking() as voice:
         project, judged = opened(Asked(staged or span is None, span), env, voice)
-        decision, files = vouching.attest(project, judged.diff, key=key, until=until_moment)
+        decision, files = vouching.attest(project, judged.diffs, key=key, until=until_moment)
     if not files:
         show(texts.decision_text(decision, "change"), documents.gate_document(decision), as_json=as_json)
         raise typer.Exit(1)
@@ -65,7 +65,7 @@ def waive(
     until_moment = _later_moment(until)
     with speaking() as voice:
         project, judged = opened(Asked(staged or span is None, span), env, voice)
-        files = vouching.waive(project, judged.diff, reason=reason, key=key, until=until_moment)
+        files = vouching.waive(project, judged.diffs, reason=reason, key=key, until=until_moment)
     _show_written(project, "Waived", files, [], as_json=as_json)
 
 

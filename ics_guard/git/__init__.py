@@ -17,6 +17,7 @@ from ics_guard.git.diffs import (
     difference,
     differences,
     everything,
+    joined,
     staged,
 )
 from ics_guard.git.folders import read_folders
@@ -50,6 +51,7 @@ __all__ = [
     "is_shallow",
     "is_tracked",
     "is_zero",
+    "joined",
     "merge_base",
     "open_repository",
     "output",

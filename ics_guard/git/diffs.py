@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ics_guard.errors import UsageError
 from ics_guard.git.names import commit_or_tree, exists, is_zero, merge_base, no_merge_base, trees
-from ics_guard.git.process import missing_object, output, records
+from ics_guard.git.process import missing_object, output, records, run
 from ics_guard.git.repository import Repository
 
 # The rename limit is given, for a verdict must not depend on somebody's diff.renameLimit; what is done with submodules,
@@ -95,6 +95,25 @@ def between(repository: Repository, base: str, head: str) -> Diff:
     diffs = differences(repository, [(one, after) for one in parted])
     files = dict.fromkeys(file for diff in diffs for file in diff.files)
     return Diff(parted[0], after, tuple(files), onto=before)
+
+
+def joined(repository: Repository, diff: Diff) -> Diff | None:
+    """Given what `between` told, return what its target gets from being merged with it, where that has moved on.
+
+    What a branch undid that its target has by now, and what it says again, shows there alone. None where both merge
+    bases and targets are one, and where git cannot merge the two: nobody can, then, before somebody changes the branch.
+    Raise `UsageError` for a git that cannot merge without a work tree (before 2.38).
+    """
+    if not diff.onto or diff.onto == diff.base or diff.head is None:
+        return None
+    arguments = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", diff.onto, diff.head)
+    done = run(repository.root, repository.environment, arguments)
+    if done.returncode == 1:
+        return None
+    if done.returncode:
+        said = f"{diff.base[:12]} has moved on, and this git cannot tell what it becomes with {diff.head[:12]} merged"
+        raise UsageError("cannot-merge", said, "use git 2.38 or newer, or rebase the branch first")
+    return difference(repository, diff.onto, done.stdout.split(b"\0")[0].decode())
 
 
 def difference(repository: Repository, old: str, new: str) -> Diff:
