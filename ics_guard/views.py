@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ics_guard import config, git
 from ics_guard.errors import ConfigError
@@ -81,7 +82,7 @@ def views(project: Project, diffs: Sequence[Diff]) -> list[View]:
 
 def _view(project: Project, at: _Configurations, diffs: tuple[Diff, ...]) -> View:
     diff = diffs[0]
-    _refuse_committed_places(project, diffs)
+    _refuse_committed_places(at, diffs)
     head, wrong = at.read(diff.head)
     if wrong:
         raise wrong
@@ -92,9 +93,8 @@ def _view(project: Project, at: _Configurations, diffs: tuple[Diff, ...]) -> Vie
     return View(now, head, base, target, unreadable.message if unreadable else "", diffs)
 
 
-def _refuse_committed_places(project: Project, diffs: Sequence[Diff]) -> None:
-    heads = dict.fromkeys(diff.head for diff in diffs)
-    if any(TreeFiles(project.repository, head).holds(config.LOCAL_NAME) for head in heads):
+def _refuse_committed_places(at: _Configurations, diffs: Sequence[Diff]) -> None:
+    if any(at.places_are_committed(diff.head) for diff in diffs):
         raise ConfigError(
             "local-committed",
             f"{config.LOCAL_NAME} is committed: it is for one machine, and would move everybody's gate",
@@ -102,26 +102,68 @@ def _refuse_committed_places(project: Project, diffs: Sequence[Diff]) -> None:
         )
 
 
+_Found = tuple[Project | None, ConfigError | None]
+
+
+@dataclass
+class _Recorded:
+    """The files of a tree, and which paths somebody asked for: what is there decides what a configuration means."""
+
+    files: TreeFiles
+    asked: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        return self.files.root
+
+    def read(self, path: str) -> bytes | None:
+        return self._noted(path).read(path)
+
+    def has_folder(self, path: str) -> bool:
+        return self._noted(path).has_folder(path)
+
+    def is_link(self, path: str) -> bool:
+        return self._noted(path).is_link(path)
+
+    def _noted(self, path: str) -> TreeFiles:
+        self.asked[path] = None
+        return self.files
+
+
 class _Configurations:
-    """The configuration at each of many trees, read once for each version of the files that decide it."""
+    """The configuration at each of many trees, read once for all trees that hold the same where it looks."""
 
     def __init__(self, project: Project, trees: set[str | None]) -> None:
         self._project = project
-        names = (config.NAME, *project.config.inputs, SIGNERS)
-        self.versions = git.versions(project.repository, trees, names)
-        self._read: dict[_Version, tuple[Project | None, ConfigError | None]] = {}
+        names, found = [config.NAME, config.LOCAL_NAME, SIGNERS], dict[_Version, _Found]()
+        while True:
+            self.versions = git.versions(project.repository, trees, names)
+            asked = dict.fromkeys(names)
+            for tree, version in self.versions.items():
+                if version not in found:
+                    found[version], more = self._load(tree) if version[0] else ((None, None), ())
+                    asked |= dict.fromkeys(more)
+            if len(asked) == len(names):
+                break
+            names, found = list(asked), {}  # where these differ, so may what was read
+        self._read = found
 
-    def read(self, tree: str | None) -> tuple[Project | None, ConfigError | None]:
+    def read(self, tree: str | None) -> _Found:
         """The project as configured there, or why it cannot be; neither where there is no configuration."""
-        version = self.versions[tree]
-        if version not in self._read:
-            self._read[version] = self._load(tree) if version[0] else (None, None)
-        return self._read[version]
+        return self._read[self.versions[tree]]
 
-    def _load(self, tree: str | None) -> tuple[Project | None, ConfigError | None]:
+    def places_are_committed(self, tree: str | None) -> bool:
+        """Whether ics-guard.local.toml is there, as whatever: a checkout follows a link as well."""
+        return bool(self.versions[tree][1])
+
+    def _load(self, tree: str | None) -> tuple[_Found, Collection[str]]:
+        files = _Recorded(TreeFiles(self._project.repository, tree))
+        return self._read_from(files), files.asked
+
+    def _read_from(self, files: _Recorded) -> _Found:
         project = self._project
         try:
-            settings = config.load(project.repository.root, files=TreeFiles(project.repository, tree))
+            settings = config.load(project.repository.root, files=files)
             name = project.environment.name if project.named else ""
             found = in_environment(project.repository, settings, name, project.progress)
         except ConfigError as error:

@@ -537,3 +537,33 @@ def test_a_target_that_cannot_be_read_is_no_target_that_asks_nothing(repository:
     git(repository, "switch", "-q", "work")
     done = ics_guard(repository, "check", "--json", "--range", "main..work")
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "config-unknown-key")
+
+
+def test_a_folder_that_is_new_cannot_take_the_place_of_the_watched_one(tmp_path: Path) -> None:
+    watched = CONFIG.replace("[watch]\n", '[watch]\nalembic = ["revisions"]\n')
+    repository = make_repository(tmp_path / "repo", config=CONFIG, rows=0)
+    stage(repository, **{"revisions/README": "", "ics-guard.toml": watched})
+    git(repository, "commit", "-qm", "revisions", "--no-verify")
+    git(repository, "switch", "-qc", "work")
+    stage(repository, **{"revisions/versions/keep": "", "revisions/b2.py": REVISION})
+    git(repository, "commit", "-qm", "another folder", "--no-verify")
+    assert ("config.loosened", "watch.alembic") in {(c["rule"], c["object"]) for c in checked(repository, "main..work")}
+    assert "alembic.drop_table" in rules(judged(repository, "--range", "main..work")[1])
+
+
+REVISION = """
+from alembic import op
+revision = "b2"
+down_revision = None
+def upgrade():
+    op.drop_table("episodes")
+"""
+
+
+def test_a_folder_of_revisions_behind_a_link_is_refused(tmp_path: Path) -> None:
+    project = make_alembic_repository(tmp_path / "project")
+    git(project, "mv", "migrations", "backend")
+    (project / "migrations").symlink_to("backend")
+    git(project, "add", "-A")
+    done = ics_guard(project, "gate", "--json")
+    assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "config-link")

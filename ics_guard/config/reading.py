@@ -126,6 +126,14 @@ def _watch(table: Table, files: Files, *, must_exist: bool) -> tuple[Watch, tupl
             raise table.trouble("alembic", said, "write the folder that holds the revisions, or take the entry out")
         else:
             folders.append(f"{path}/versions" if files.has_folder(f"{path}/versions") else path)
+    for folder in folders:
+        parts = folder.split("/")
+        for length in range(1, len(parts) + 1):
+            if files.is_link(link := "/".join(parts[:length])):
+                said = f"{folder}, where its revisions are, is behind the link {link}, and git keeps nothing there"
+                raise table.trouble(
+                    "alembic", said, 'write the folder that the link leads to: alembic = ["…"]', "config-link"
+                )
     table.finish()
     watch = Watch(alembic=entries, alembic_folders=tuple(dict.fromkeys(folders)), **patterns)
     return watch, tuple(dict.fromkeys(inputs))

@@ -12,6 +12,8 @@ from ics_guard.git.folders import read_folders
 from ics_guard.git.process import output, records
 from ics_guard.git.repository import Repository
 
+_FOLDER = "folder"
+
 
 @dataclass(frozen=True)
 class TreeFiles:
@@ -35,13 +37,15 @@ class TreeFiles:
         """Given a path, return whether it is a folder (`.` is one)."""
         return path == "." or any(name.startswith(f"{path}/") for name in self.list(path))
 
-    def holds(self, path: str) -> bool:
-        """Given a path, return whether anything is there: a checkout follows a link as well."""
-        return any(name == path or name.startswith(f"{path}/") for _, _, name in self._entries(path))
-
     def is_link(self, path: str) -> bool:
         """Given a path, return whether a symbolic link stands there."""
         return any(name == path and mode == "120000" for mode, _, name in self._entries(path))
+
+    def what(self, path: str) -> str:
+        """Given a path, return what is there, as `versions` does."""
+        entries = list(self._entries(path))
+        here = next((oid for _, oid, name in entries if name == path), "")
+        return here or (_FOLDER if path == "." or entries else "")
 
     def list(self, below: str) -> dict[str, str]:
         """Given a path, return the id of each plain file at or below it, by path, undecodable bytes as surrogates."""
@@ -76,15 +80,26 @@ def read_folder(
 def versions(
     repository: Repository, trees: Collection[str | None], paths: Sequence[str]
 ) -> dict[str | None, tuple[str, ...]]:
-    """Given trees (None: the index) and paths, return for each tree the ids of what is there, "" for nothing."""
+    """Given trees (None: the index) and paths, return for each tree what is at each path: "" for nothing.
+
+    That is the id of a file, link or submodule; of a folder no more than that it is one.
+    """
     wanted = [tree for tree in dict.fromkeys(trees) if tree is not None]
     questions = "".join(f"{tree}:{path}\n" for tree in wanted for path in paths)
-    answers = output(repository, "cat-file", "--batch-check=%(objectname)", stdin=os.fsencode(questions)).splitlines()
-    oids = ["" if b" " in line else line.decode() for line in answers]
+    raw = output(repository, "cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=os.fsencode(questions))
+    oids = [_what(line) for line in raw.decode("utf-8", "surrogateescape").split("\n")[:-1]]
     found: dict[str | None, tuple[str, ...]] = {
         tree: tuple(oids[at : at + len(paths)])
         for tree, at in zip(wanted, range(0, len(oids), len(paths) or 1), strict=True)
     }
     if None in trees:
-        found[None] = tuple(TreeFiles(repository, None).list(path).get(path, "") for path in paths)
+        found[None] = tuple(TreeFiles(repository, None).what(path) for path in paths)
     return found
+
+
+def _what(line: str) -> str:
+    """A line of `cat-file --batch-check`: a type and an id, or the question and `missing` (`submodule` for a link)."""
+    kind, _, oid = line.partition(" ")
+    if kind == "tree":
+        return _FOLDER
+    return oid if kind == "blob" else line if line.endswith(" submodule") else ""
