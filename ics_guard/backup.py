@@ -23,7 +23,7 @@ from ics_guard import git, known, ledger
 from ics_guard.compression import pack
 from ics_guard.config import Source
 from ics_guard.drill import DrillResult, drill_stream, record_drill
-from ics_guard.errors import BackupError, LedgerError, SourceError
+from ics_guard.errors import BackupError, LedgerError, SourceError, StoreError
 from ics_guard.model import Backup, BackupKind, BackupRecord, Incoming, Reason, StoredFile
 from ics_guard.project import TOOL, Project, utc_now
 from ics_guard.salvage import salvage
@@ -289,6 +289,17 @@ def refuse_tracked(project: Project, path: Path) -> None:
             "even while hooks run, so what is backed up may not be your data",
             f"git rm --cached --ignore-unmatch -- {shlex.join(f'{path}{end}' for end in ('', *_COMPANIONS))} "
             f"&& echo {shlex.quote(f'/{path.name}*')} >> {shlex.quote(str(path.parent / '.gitignore'))}",
+        )
+
+
+def refuse_tracked_store(project: Project) -> None:
+    """Raise `StoreError` if git tracks anything in the store: a commit could then bring its own way back."""
+    place = Path(project.store.location)
+    if git.is_tracked(project.repository, place):
+        raise StoreError(
+            "store-tracked",
+            f"the store {place} is tracked by git, or behind a link or submodule that is: anybody may have filled it",
+            f"git rm -r --cached --ignore-unmatch -- {shlex.quote(str(place))}   (the files stay)",
         )
 
 

@@ -158,6 +158,7 @@ def weigh(
     files: Mapping[str, bytes],
     changes: Iterable[Change],
     *,
+    before: Mapping[str, bytes],
     env: str,
     now: datetime,
     policy: Policy,
@@ -166,6 +167,7 @@ def weigh(
 ) -> Evidence:
     """Given the evidence files of a commit by path, return what they say of these changes in this environment.
 
+    What stands `before` the change in the same way answered for an earlier one, however alike.
     `repositories` are the first commits of this repository (see `Document`). `signer` returns whose signature a payload
     bears, or raises `SignatureError`. Nothing raises here: a file that does not count says why, for every change that
     it seems to be meant for.
@@ -188,6 +190,9 @@ def weigh(
         if not meant:
             continue
         flaw = _standing(document, asked, env=env, now=now, policy=policy, repositories=repositories)
+        if not flaw and before.get(path) == raw:
+            said = "it was there before this change, and answered for an earlier one"
+            flaw = ("used", said, f"ics-guard {_verb(document)} --env {env}   (and commit it with the change)")
         who, flaw = ("", flaw) if flaw else _signed(document, signed, env, policy.waivers, signer)
         if flaw:
             reason = _flaw(path, *flaw)

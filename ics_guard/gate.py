@@ -13,7 +13,7 @@ import apsw
 
 from ics_guard import known, ledger, policy
 from ics_guard.applied import ever_present, is_applied, newest_before
-from ics_guard.backup import adopt, lost_ledger, records_of, refuse_tracked, take_backup
+from ics_guard.backup import adopt, lost_ledger, records_of, refuse_tracked, refuse_tracked_store, take_backup
 from ics_guard.changes import Findings
 from ics_guard.config import Source
 from ics_guard.detect.alembic import Revision, ancestors, read_revision
@@ -48,6 +48,8 @@ def judge(project: Project, findings: Findings, evidence: Evidence = _NO_EVIDENC
 def _records(project: Project, needed: Collection[str]) -> tuple[BackupRecord, ...] | None:
     """All backups; None where the store is of no use from here and none of the sources can be seen from here either."""
     try:
+        if needed:
+            refuse_tracked_store(project)
         return ledger.records(ledger.read(project.store), project.store) if needed else ()
     except StoreError as error:
         if error.code == "store-kind" and not any(_is_here(project, name) for name in needed):
@@ -119,7 +121,8 @@ def _situation(
     project: Project, source: Source, findings: Findings, records: tuple[BackupRecord, ...] | None
 ) -> Situation:
     environment = project.environment
-    memory = known.load(project.repository.common_dir).source(environment.name, source.name)
+    remembered = known.load(project.repository.common_dir)
+    memory, head = remembered.source(environment.name, source.name), remembered.head(environment.name)
     situation = Situation(
         source=source.name,
         kind=source.kind,
@@ -133,6 +136,7 @@ def _situation(
         applied={},
         before={},
         env=environment.name,
+        known_store=records is not None and head is not None and head.store == project.store.location,
     )
     if source.kind != "sqlite":
         said = f"it is of kind {source.kind}, and this version looks at SQLite databases only"
@@ -140,7 +144,10 @@ def _situation(
     try:
         path = project.source_path(source)
         mine = records_of(project, source, records or ())
-        situation = replace(situation, path=path, records=mine, seen=situation.seen or bool(mine))
+        known_path = bool(memory and memory.seen_at and memory.path == str(path))
+        situation = replace(
+            situation, path=path, records=mine, seen=situation.seen or bool(mine), known_path=known_path
+        )
         if not path.exists() and not path.is_symlink():
             return replace(situation, problem=moved(source, path, memory))
         rawfile.read_header(path)

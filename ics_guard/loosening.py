@@ -9,6 +9,7 @@ from ics_guard import config
 from ics_guard.detect.rules import RULES
 from ics_guard.git import TreeFiles
 from ics_guard.model import Change, Kind
+from ics_guard.policy import MOVED
 from ics_guard.trust import SIGNERS
 from ics_guard.views import View
 
@@ -37,7 +38,8 @@ def _loosened(view: View, after: TreeFiles) -> Iterator[Change]:
         for found in config.loosenings(view.base.config, view.head.config, _SEVERITIES):
             line = config.line_of(text.decode("utf-8-sig", "replace"), found.key)
             meaning = f"{found.said}\n{found.meaning}"
-            yield _asking_less("config.loosened", ".".join(found.key), found.said, line, meaning=meaning)
+            rule = MOVED if found.key[-1] in ("path", "store") else "config.loosened"
+            yield _asking_less(rule, ".".join(found.key), found.said, line, meaning=meaning)
 
 
 def _new_signers(before: TreeFiles, after: TreeFiles) -> Iterator[Change]:

@@ -336,7 +336,8 @@ class Situation:
     the backups whose fingerprint still matches. `applied` tells per change digest: True, False, or None when it
     cannot be told. `before` is per change digest the newest verified backup from before the change, if any.
     `strange_heads` are Alembic revisions the database stands at that this work tree does not have. `unseen` says why
-    the source cannot be looked at from here at all, whatever is there; `env` is its environment.
+    the source cannot be looked at from here at all, whatever is there; `env` is its environment. `known_path` and
+    `known_store`: this clone has kept data of it from that place, and in that store, before.
     """
 
     source: str
@@ -354,3 +355,5 @@ class Situation:
     strange_heads: tuple[str, ...] = ()
     unseen: str = ""
     env: str = ""
+    known_path: bool = False
+    known_store: bool = False

@@ -14,6 +14,9 @@ from ics_guard.words import age_in_words, moment
 ABOUT_THE_PAST = frozenset({"applied-unprotected", "cannot-tell"})
 """Reasons that a backup made now does not mend, and does not suffer from: it is still worth having."""
 
+MOVED = "config.moved"
+"""The rule of a change after which the data, or the backups, are looked for in another place."""
+
 _ANSWERED_BY_EVIDENCE = frozenset({"never-seen", "evidence-needed"})
 _ATTEST = "where the data is: ics-guard attest --env {env} --range BASE..HEAD, then commit what it writes"
 _LINKS = {"waived": ("", ""), "attested": ("rests on ", "rest on ")}
@@ -54,7 +57,8 @@ def decide(
     reasons: list[Reason] = []
     ways: dict[str, dict[str, Way]] = defaultdict(dict)
     asking = [change for change in changes if asks(change, policy)]
-    reasons += [_unguarded(change) for change in asking if not change.sources]
+    told = [change for change in changes if change.kind is Kind.CONFIG or change.severity is not Severity.NOTICE]
+    reasons += [_unguarded(change) for change in told if not change.sources]
     unwaived = [change for change in asking if change.digest not in evidence.waived]
     reasons += _said("waived", "", (evidence.waived[c.digest] for c in asking if c.digest in evidence.waived))
     for name, situation in situations.items():
@@ -63,6 +67,7 @@ def decide(
             reasons += _unseen(situation, mine, evidence)
         elif mine:
             reasons += _judge(situation, mine, policy, now, began, ways)
+            reasons += _unknown_places(situation, [c for c in mine if name not in evidence.attested.get(c.digest, {})])
     if any(reason.blocking for reason in reasons):  # what was meant to help and does not is worth knowing only then
         flaws = (flaw for change in unwaived for flaw in evidence.flaws.get(change.digest, ()))
         reasons += dict.fromkeys(flaws)
@@ -125,6 +130,16 @@ def _judge(
     return reasons
 
 
+def _unknown_places(situation: Situation, changes: Iterable[Change]) -> Iterable[Reason]:
+    """What a change brings, or points at, is no data to rest on: a backup of it would prove nothing."""
+    name, where = situation.source, f"env.{situation.env}"
+    known = {f"{where}.sources.{name}.path": situation.known_path, f"{where}.store": situation.known_store}
+    if any(change.rule == MOVED and not known.get(change.object, True) for change in changes):
+        said = f"{name} is looked for in another place by this change, and this clone has kept no backup from there"
+        attest = _ATTEST.format(env=situation.env)
+        yield Reason("place-unknown", name, said, f"ics-guard backup {name}   (if that is your data); in CI: {attest}")
+
+
 def _unguarded(change: Change) -> Reason:
     return Reason(
         "unguarded-path",
@@ -178,7 +193,10 @@ def _absent(situation: Situation) -> Reason:
         )
     if situation.required or situation.unseen:
         why = f"{name} cannot be looked at from here"
-        return Reason("evidence-needed", name, f"{why}: {situation.unseen}" if situation.unseen else why, attest)
+        if situation.unseen:  # nor from anywhere else: an attestation is what a machine with this ics-guard can see
+            fix = f'in writing only: ics-guard waive --env {situation.env} --reason "…"'
+            return Reason("evidence-needed", name, f"{why}: {situation.unseen}", fix)
+        return Reason("evidence-needed", name, why, attest)
     if situation.declared_empty:
         return Reason("no-data", name, f"{name}: init recorded that there is no data here", "", blocking=False)
     return Reason(

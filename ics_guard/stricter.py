@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ics_guard import config, gate
@@ -36,11 +36,13 @@ def not_to_be_had(error: UsageError) -> Decision:
 
 
 def changes_of(project: Project, diffs: Sequence[Diff]) -> tuple[Change, ...]:
-    """Given diffs, return their changes by the configuration that they lead to, and where that asks for less."""
-    found = [
-        change for view in views(project, diffs) for change in _findings(view.now, view, about_the_gate(view)).changes
-    ]
-    return tuple({(change.path, change.digest): change for change in found}.values())
+    """Given diffs, return their changes as any configuration that has a say sees them, and where less is asked."""
+    found = list[Change]()
+    for view in reversed(views(project, diffs)):
+        about = about_the_gate(view)
+        for one in (view.now, *(other for _, other in view.others)):
+            found += _findings(one, view, about).changes
+    return _worst(found)
 
 
 def _judged(view: View, via: str) -> Decision:
@@ -72,13 +74,25 @@ def _evidence(project: Project, view: View, findings: Findings) -> Evidence:
 def _stricter(decision: Decision, other: Decision, words: str) -> Decision:
     said = f"by {config.NAME} {words}: "
     reasons = [replace(reason, message=said + reason.message) for reason in other.reasons if reason.blocking]
-    if not reasons:
-        return decision
     already = {(reason.code, reason.source) for reason in decision.reasons if reason.blocking}
     more = [reason for reason in reasons if (reason.code, reason.source) not in already]
-    known = {(change.path, change.digest) for change in decision.changes}
-    others = tuple(change for change in other.changes if (change.path, change.digest) not in known)
-    return replace(decision, allowed=False, reasons=(*decision.reasons, *more), changes=(*decision.changes, *others))
+    return replace(
+        decision,
+        allowed=decision.allowed and not reasons,
+        reasons=(*decision.reasons, *more),
+        changes=_worst((*decision.changes, *other.changes)),
+        ways={**other.ways, **decision.ways},
+    )
+
+
+def _worst(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Each change once, with the worst that any configuration says of it."""
+    found: dict[tuple[str, str], Change] = {}
+    for change in changes:
+        already = found.setdefault((change.path, change.digest), change)
+        if change.severity.rank < already.severity.rank:
+            found[change.path, change.digest] = change
+    return tuple(found.values())
 
 
 def _joined(decisions: Sequence[Decision]) -> Decision:

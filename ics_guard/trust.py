@@ -23,9 +23,9 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
     waived: dict[str, str] = {}
     attested: dict[str, dict[str, str]] = {}
     flaws: dict[str, dict[Reason, None]] = {}
-    ends = dict.fromkeys((diff.target, diff.head) for diff in diffs) if changes else {}
-    folders = git.read_folder(project.repository, evidence.FOLDER, [head for _, head in ends])
-    for base, head in ends:
+    ends = dict.fromkeys((diff.base, diff.target, diff.head) for diff in diffs) if changes else {}
+    folders = git.read_folder(project.repository, evidence.FOLDER, {tree for end in ends for tree in (end[0], end[2])})
+    for parted, base, head in ends:
         files = folders[head]
         if not files:
             continue
@@ -34,6 +34,7 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
         found = evidence.weigh(
             files,
             changes,
+            before=folders[parted],
             env=project.environment.name,
             now=utc_now(),
             policy=project.environment.policy,

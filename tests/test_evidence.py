@@ -497,7 +497,7 @@ def nobody(payload: bytes, signature: str) -> str:
 )
 def test_whatever_lies_in_the_folder_answers_for_nothing(raw: bytes) -> None:
     found = evidence.weigh(
-        {"x": raw}, [CHANGE], env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
+        {"x": raw}, [CHANGE], before={}, env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
     )
     assert (found.waived, found.attested) == ({}, {})
     assert found.flaws[CHANGE.digest][0].code == "evidence-unreadable"
@@ -515,7 +515,7 @@ WAIVER = evidence.waiver(
 def test_a_waiver_with_one_field_changed_answers_for_this_change_or_nothing(field: str, value: object) -> None:
     raw = json.dumps({**evidence.encode(WAIVER), field: value}).encode()
     found = evidence.weigh(
-        {"x": raw}, [CHANGE], env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
+        {"x": raw}, [CHANGE], before={}, env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
     )
     assert not found.attested
     assert set(found.waived) <= {CHANGE.digest}
@@ -550,7 +550,9 @@ def test_a_shallow_clone_cannot_tell_which_repository_it_is(team: Team) -> None:
 def test_many_files_that_cannot_be_read_make_one_reason() -> None:
     changes = [replace(CHANGE, digest=f"{number:064}") for number in range(500)]
     files = {f"{number}.json": b"{" for number in range(500)}
-    found = evidence.weigh(files, changes, env="prod", now=NOW, policy=Policy(), repositories=[""], signer=nobody)
+    found = evidence.weigh(
+        files, changes, before={}, env="prod", now=NOW, policy=Policy(), repositories=[""], signer=nobody
+    )
     assert len({reason for reasons in found.flaws.values() for reason in reasons}) == 1
     (reason,) = found.flaws[changes[0].digest]
     assert "0.json, 1.json, 10.json and 497 more" in reason.message
@@ -563,7 +565,62 @@ def test_a_document_as_deep_as_anybody_likes_raises_nothing(depth: int) -> None:
         json.dumps({**evidence.encode(WAIVER), "signature": "x"})[:-1] + ', "deep": ' + "[" * depth + "]" * depth + "}"
     )
     found = evidence.weigh(
-        {"x": raw.encode()}, [CHANGE], env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
+        {"x": raw.encode()},
+        [CHANGE],
+        before={},
+        env="local",
+        now=NOW,
+        policy=Policy(),
+        repositories=[""],
+        signer=nobody,
     )
     assert not found.waived
     assert found.flaws[CHANGE.digest]
+
+
+@pytest.mark.parametrize("command", [("attest",), ("waive", "--reason", "only test rows")])
+def test_evidence_that_was_there_before_answers_for_no_later_change(team: Team, command: tuple[str, ...]) -> None:
+    """A second DELETE of the same words is another loss, whatever was said of the first."""
+    for name in ("0002.sql", "0003.sql"):
+        team.change(name, "DELETE FROM segments;\n")
+        if name == "0002.sql":
+            done = ics_guard(team.laptop, *command, "--range", "main..HEAD", "--key", str(team.key))
+            assert done.returncode == 0, done.stderr
+            team.commit()
+            assert team.judged()[0] == 0
+            git(team.laptop, "branch", "-qf", "main", "work")
+    code, document = team.judged()
+    assert (code, "evidence-used" in codes(document)) == (1, True)
+    assert command[0] in next(one for one in document["reasons"] if one["code"] == "evidence-used")["fix"]
+
+
+def test_evidence_from_another_repository_counts_in_no_history_that_took_it_in(team: Team) -> None:
+    team.change()
+    team.attest()
+    other = make_team(team.folder / "other", config=CONFIG + "# another repository\n")
+    git(other.laptop, "switch", "-q", "main")
+    (other.laptop / SIGNERS).write_text(allowed(team.key))
+    other.commit()
+    git(other.laptop, "switch", "-qC", "work")
+    other.change()
+    git(other.laptop, "fetch", "-q", str(team.laptop), "work")
+    git(other.laptop, "merge", "-q", "-s", "ours", "--allow-unrelated-histories", "-m", "in", "FETCH_HEAD")
+    git(other.laptop, "checkout", "-q", "FETCH_HEAD", "--", FOLDER)
+    other.commit()
+    code, document = other.judged()
+    assert (code, "evidence-other-repository" in codes(document)) == (1, True)
+
+
+def test_what_a_narrower_scope_leaves_out_is_attested_with_it(team: Team) -> None:
+    """The gate asks what both ends ask: so does everything that answers it."""
+    team.change("0009.sql", DROP)
+    (team.laptop / "ics-guard.toml").write_text(
+        CONFIG.replace("[watch]\n", '[watch]\nexclude = ["migrations/0009.sql"]\n')
+    )
+    team.commit()
+    listed = json.loads(ics_guard(team.laptop, "check", "--json", "--range", "main..HEAD").stdout)["changes"]
+    assert {change["rule"] for change in listed} == {"config.loosened", "sql.drop_column"}
+    assert team.judged()[0] == 1
+    team.attest()
+    assert len(team.files()) == 2
+    assert team.judged()[0] == 0

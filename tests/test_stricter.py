@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ics_guard.project import in_environment
 from ics_guard.views import views
 from tests.alembic_support import ADD_COLUMN, alembic, make_alembic_repository, write_revision
 from tests.alembic_support import CONFIG as ALEMBIC_CONFIG
-from tests.support import CONFIG, git, ics_guard, make_repository
+from tests.support import CONFIG, git, ics_guard, make_database, make_repository
 
 REFUSE = CONFIG + '[policy]\non_missing = "refuse"\n'
 DROP = "DROP TABLE segments;\n"
@@ -353,7 +354,7 @@ def test_what_is_watched_cannot_be_talked_away(tmp_path: Path, old: str, new: st
     (repository / "scripts" / "a.py").write_text(f"db.execute({DROP!r})\n")
     configure(repository, after)
     code, document = judged(repository)
-    assert (code, "config.loosened" in rules(document)) == (1, True)
+    assert (code, {"config.loosened", "config.moved"} & {*rules(document)} != set()) == (1, True)
     assert "sql.drop_table" in rules(document)
 
 
@@ -567,3 +568,59 @@ def test_a_folder_of_revisions_behind_a_link_is_refused(tmp_path: Path) -> None:
     git(project, "add", "-A")
     done = ics_guard(project, "gate", "--json")
     assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (2, "config-link")
+
+
+def test_another_place_is_believed_once_this_clone_has_kept_a_backup_from_there(repository: Path) -> None:
+    (repository / "elsewhere").mkdir()
+    make_database(repository / "elsewhere" / "app.db", rows=3)
+    (repository / ".git" / "info" / "exclude").write_text("elsewhere/\n")
+    configure(repository, CONFIG.replace('"data/app.db"', '"elsewhere/app.db"'))
+    code, document = judged(repository)
+    assert (code, "place-unknown" in codes(document)) == (1, True)
+    assert "config.moved" in rules(document)
+    assert "ics-guard backup" in next(one for one in document["reasons"] if one["code"] == "place-unknown")["fix"]
+    assert ics_guard(repository, "backup").returncode == 0
+    assert judged(repository)[0] == 0
+
+
+@pytest.mark.parametrize("kind", ["submodule", "link"])
+def test_data_that_a_commit_brings_is_tracked_data(repository: Path, tmp_path: Path, kind: str) -> None:
+    shutil.move(repository / "data", tmp_path / "brought")
+    if kind == "link":
+        (repository / "data").symlink_to(tmp_path / "brought")
+    else:
+        git(tmp_path / "brought", "init", "-q", ".")
+        git(tmp_path / "brought", "add", "-f", "-A")
+        git(tmp_path / "brought", "commit", "-qm", "data")
+        git(
+            repository,
+            "-c",
+            "protocol.file.allow=always",
+            "submodule",
+            "--quiet",
+            "add",
+            "-f",
+            str(tmp_path / "brought"),
+            "data",
+        )
+    stage(repository, **{"migrations/0002.sql": DROP})
+    git(repository, "add", "-f", "data")
+    code, document = judged(repository)
+    assert (code, codes(document)) == (1, ["source-tracked"])
+
+
+def test_a_store_that_git_tracks_is_no_store(repository: Path) -> None:
+    assert ics_guard(repository, "backup").returncode == 0
+    stage(repository, **{"migrations/0002.sql": DROP})
+    assert judged(repository)[0] == 0
+    git(repository, "add", "-f", "backups")
+    code, document = judged(repository)
+    assert (code, codes(document)) == (1, ["store-tracked"])
+
+
+def test_a_change_that_no_source_answers_for_is_held_whatever_policy_asks(tmp_path: Path) -> None:
+    config = CONFIG.replace('path = "data/app.db"\n', 'path = "data/app.db"\nguards = ["elsewhere/**"]\n')
+    repository = make_repository(tmp_path / "repo", config=config + '[policy]\nrequire_backup = ["destructive"]\n')
+    stage(repository, **{"migrations/0002.sql": "CREATE TABLE z (a INTEGER);\n"})
+    code, document = judged(repository)
+    assert (code, codes(document)) == (1, ["unguarded-path"])

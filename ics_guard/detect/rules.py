@@ -172,6 +172,7 @@ _OTHER = {
     "model.changed": Rule(_N, "The model changed; a migration may be missing."),
     "unreadable": Rule(_U, "The file changed and could not be read."),
     "config.loosened": Rule(_R, "The gate asks for less than before."),
+    "config.moved": Rule(_R, "The data, or its backups, are looked for in another place than before."),
     "config.signer": Rule(_R, "Whoever may sign evidence can open the gate where the data cannot be seen."),
 }
 

@@ -53,11 +53,23 @@ def submodules(repository: Repository) -> list[str]:
 
 
 def is_tracked(repository: Repository, *paths: Path) -> bool:
-    """Given paths, absolute or relative to the root, return whether git tracks one of them, or a file one links to."""
+    """Given paths, absolute or relative to the root, return whether git tracks one of them, or a file one links to.
+
+    What is behind a link, or in a submodule, that git tracks is tracked as well: a commit can put something else there.
+    """
     here = [repository.root / path for path in paths]
     places = {place for path in here for place in (path.parent.resolve() / path.name, path.resolve())}
-    inside = [
-        os.fspath(place.relative_to(repository.root)) for place in places if place.is_relative_to(repository.root)
-    ]
-    specs = [f":(top,literal){name}" for name in inside]
-    return bool(specs and records(repository, "ls-files", "-z", "--", *specs))
+    named = _inside(repository, places)
+    if named and records(repository, "ls-files", "-z", "--", *(f":(top,literal){name}" for name in named)):
+        return True
+    written = _inside(repository, (Path(os.path.normpath(path)) for path in here))
+    above = {os.fspath(one) for name in named | written for one in Path(name).parents} - {"."}
+    asked = [f":(top,literal){name}" for name in sorted(above)]
+    listed = records(repository, "ls-files", "--stage", "-z", "--", *asked) if asked else []
+    return any(os.fsdecode(one.partition(b"\t")[2]) in above for one in listed)  # a folder is never an entry itself
+
+
+def _inside(repository: Repository, places: Iterable[Path]) -> set[str]:
+    """Places below the root, relative to it."""
+    root = repository.root
+    return {os.fspath(place.relative_to(root)) for place in places if place.is_relative_to(root)}
