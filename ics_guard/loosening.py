@@ -10,7 +10,7 @@ from ics_guard.detect.rules import RULES
 from ics_guard.git import TreeFiles
 from ics_guard.model import Change, Kind
 from ics_guard.policy import MOVED
-from ics_guard.trust import SIGNERS
+from ics_guard.trust import lists_of_keys
 from ics_guard.views import View
 
 _SEVERITIES = {name: rule.severity for name, rule in RULES.items()}
@@ -25,7 +25,9 @@ def about_the_gate(view: View) -> tuple[Change, ...]:
     before, after = TreeFiles(repository, diff.base), TreeFiles(repository, diff.head)
     if before.read(config.NAME) is None:
         return ()
-    return (*_loosened(view, after), *_new_signers(before, after))
+    signers, revoked = lists_of_keys(view.now)
+    new = (change for path in signers for change in _new_signers(path, before, after))
+    return (*_loosened(view, after), *new, *_revocations(revoked, before, after))
 
 
 def _loosened(view: View, after: TreeFiles) -> Iterator[Change]:
@@ -42,14 +44,22 @@ def _loosened(view: View, after: TreeFiles) -> Iterator[Change]:
             yield _asking_less(rule, ".".join(found.key), found.said, line, meaning=meaning)
 
 
-def _new_signers(before: TreeFiles, after: TreeFiles) -> Iterator[Change]:
+def _new_signers(path: str, before: TreeFiles, after: TreeFiles) -> Iterator[Change]:
     """Lines as ssh-keygen tells them apart: whatever else looks like the end of one, or like a blank, is none."""
-    was, now = (set((files.read(SIGNERS) or b"").split(b"\n")) for files in (before, after))
-    for line in sorted(now - was):
-        if line.strip(b" \t\r") and not line.lstrip(b" \t").startswith(b"#"):
+    was, now = ((files.read(path) or b"").split(b"\n") for files in (before, after))
+    for number, line in enumerate(now, 1):
+        if line not in was and line.strip(b" \t\r") and not line.lstrip(b" \t").startswith(b"#"):
             who = line.split()[0].decode("utf-8", "backslashreplace")
             meaning = line.decode("utf-8", "backslashreplace")
-            yield _asking_less("config.signer", who, f"{who} may sign evidence", path=SIGNERS, meaning=meaning)
+            yield _asking_less("config.signer", who, f"{who} may sign evidence", number, path=path, meaning=meaning)
+
+
+def _revocations(path: str, before: TreeFiles, after: TreeFiles) -> Iterator[Change]:
+    """A list of revoked keys may be of a kind that only ssh-keygen reads, so that any other one may hold fewer."""
+    was, now = (files.read(path) if path else None for files in (before, after))
+    if was and was != now:
+        meaning = hashlib.sha256(was + b"\0" + (now or b"")).hexdigest()
+        yield _asking_less("config.signer", path, "the list of revoked keys is another", path=path, meaning=meaning)
 
 
 def _asking_less(

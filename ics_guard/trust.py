@@ -86,6 +86,13 @@ def trusted(project: Project, base: str, head: str | None) -> Trust:
     return Trust(b"\n".join(texts), revoked, signing_program(project), lacking, revocable)
 
 
+def lists_of_keys(project: Project) -> tuple[tuple[str, ...], str]:
+    """Return the files of the repository that say whose signatures count, and that of the revoked keys, "" for none."""
+    named = (config_value(project, f"gpg.ssh.{kind}File", path=True) for kind in ("allowedSigners", "revocation"))
+    allowed, revoked = ((_inside(project.repository.root, name) or "") if name else "" for name in named)
+    return tuple(dict.fromkeys(filter(None, (SIGNERS, allowed)))), revoked
+
+
 def signing_program(project: Project) -> str:
     """Return the program that git itself would sign with and ask about signatures."""
     return config_value(project, "gpg.ssh.program", path=True) or signing.PROGRAM

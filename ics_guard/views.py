@@ -12,7 +12,7 @@ from ics_guard.errors import ConfigError
 from ics_guard.git import Diff, Repository, TreeFiles
 from ics_guard.model import Progress
 from ics_guard.project import Project, in_environment
-from ics_guard.trust import SIGNERS
+from ics_guard.trust import lists_of_keys
 
 _Version = tuple[str, ...]
 
@@ -135,7 +135,8 @@ class _Configurations:
 
     def __init__(self, project: Project, trees: set[str | None]) -> None:
         self._project = project
-        names, found = [config.NAME, config.LOCAL_NAME, SIGNERS], dict[_Version, _Found]()
+        signers, revoked = lists_of_keys(project)
+        names, found = [*filter(None, (config.NAME, config.LOCAL_NAME, *signers, revoked))], dict[_Version, _Found]()
         while True:
             self.versions = git.versions(project.repository, trees, names)
             asked = dict.fromkeys(names)

@@ -230,7 +230,10 @@ def test_the_signers_that_git_names_in_the_repository_are_those_of_base(team: Te
     git(home, "config", "--global", "gpg.ssh.allowedSignersFile", name)
     team.change()
     team.attest("--key", str(mallory))
-    assert "evidence-unknown-signer" in codes(team.judged()[1])
+    document = team.judged()[1]
+    assert "evidence-unknown-signer" in codes(document)
+    told = [(one["object"], one["path"]) for one in document["changes"] if one["rule"] == "config.signer"]
+    assert told == ([("mallory@example.org", name)] if name == "tools/signers" else [])
     git(team.laptop, "switch", "-q", "main")
     (team.laptop / "revoked").write_text(team.key.with_suffix(".pub").read_text())
     team.commit()
@@ -239,7 +242,9 @@ def test_the_signers_that_git_names_in_the_repository_are_those_of_base(team: Te
     git(team.laptop, "rm", "-q", "revoked", "-r", FOLDER)
     team.commit()
     team.attest()
-    assert "evidence-not-allowed" in codes(team.judged()[1]), "a change does not take a revocation back"
+    document = team.judged()[1]
+    assert "evidence-not-allowed" in codes(document), "a change does not take a revocation back"
+    assert ("config.signer", "revoked") in {(one["rule"], one["object"]) for one in document["changes"]}
     git(home, "config", "--global", "gpg.ssh.revocationFile", "/nowhere/revoked")
     assert "evidence-unverifiable" in codes(team.judged()[1])
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ics_guard.config.nouns import Config, Environment, Policy, Source, Watch
-from ics_guard.config.patterns import compiled, matches
-from ics_guard.model import Kind, Severity
+from ics_guard.config.patterns import apart, covers
+from ics_guard.model import Severity
 
-_KINDS = {"django": Kind.DJANGO, "sql": Kind.SQL, "embedded": Kind.EMBEDDED, "models": Kind.MODEL}
 _ON_INCOMING = ("backup", "switch", "warn", "off")
 _ON_MISSING = ("refuse", "create")
 _WAIVERS = ("refuse", "signed", "accept")
@@ -44,42 +43,28 @@ def loosenings(before: Config, after: Config, severities: Mapping[str, Severity]
 
 def _watch(before: Watch, after: Watch) -> Iterator[Loosening]:
     for folder in before.alembic_folders:
-        if any(after.kind_of(f"{folder}/{word}.py") is not Kind.ALEMBIC for word in _WORDS):
+        if not any(one == "." or f"{folder}/".startswith(f"{one}/") for one in after.alembic_folders):
             said = f"revisions in {folder} are not watched any more"
             yield Loosening(("watch", "alembic"), said, _values(before.alembic_folders, after.alembic_folders))
-    for key, kind in _KINDS.items():
+    stronger = list(set(after.revisions) - set(before.revisions))
+    for key in ("django", "sql", "embedded", "models"):  # each takes a file from all that come after it
         old, new = getattr(before, key), getattr(after, key)
         if old != new and any(one.startswith("!") for one in (*old, *new)):
             yield Loosening(("watch", key), "what is left out, or the order, is another", _values(old, new))
         for pattern in old:
-            examples = [path for path in _examples(pattern) if before.kind_of(path) is kind]
-            still = pattern in new or any(_covers(one, pattern) for one in new)
-            if examples and not (still and all(after.kind_of(path) is kind for path in examples)):
+            if pattern.startswith("!"):
+                continue
+            if not any(covers(one, pattern) for one in new):
                 yield Loosening(("watch", key), f"{pattern} is not watched as {key} any more", _values(old, new))
+            elif key != "models" and (taken := [one for one in stronger if not apart(one, pattern)]):
+                said = f"{pattern} is not watched as {key} where {', '.join(taken)} is"
+                yield Loosening(("watch", key), said, _values(old, new))
+        stronger += [one for one in new if one not in old and not one.startswith("!")]
     fewer = [one for one in before.exclude if one in after.exclude or one.startswith("!")]
     if list(after.exclude) != fewer:
         added = ", ".join(one for one in after.exclude if one not in before.exclude) or "what was, in another order"
         said = f"excluded is {added}"
         yield Loosening(("watch", "exclude"), said, _values(before.exclude, after.exclude))
-
-
-_WORDS = ("*", "0001", "zz-top")
-"""Names that have no letter in common and no length: what matches them all in one place asks nothing of it."""
-
-
-def _examples(pattern: str) -> list[str]:
-    """Paths that the pattern matches."""
-    named = pattern.strip("/")
-    found = [named.replace("**", f"{word}/any").replace("*", word).replace("?", word[0]) for word in _WORDS]
-    return [f"{one}/{word}" for one, word in zip(found, _WORDS, strict=True)] if pattern.endswith("/") else found
-
-
-def _covers(pattern: str, old: str) -> bool:
-    """Whether one pattern matches at least what another does. "No" where that is not certain."""
-    if set("[\\") & set(pattern + old):
-        return False
-    spec = compiled([pattern])
-    return all(matches(spec, path) for path in _examples(old))
 
 
 def _environment(before: Environment, after: Environment, severities: Mapping[str, Severity]) -> Iterator[Loosening]:

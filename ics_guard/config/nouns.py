@@ -55,16 +55,17 @@ class Watch:
 
     def patterns(self) -> tuple[str, ...]:
         """Return every pattern that decides `kind_of`, the alembic folders included, the excludes left out."""
-        return self._revisions + self.django + self.sql + self.embedded + self.models
+        return self.revisions + self.django + self.sql + self.embedded + self.models
 
     @property
-    def _revisions(self) -> tuple[str, ...]:
+    def revisions(self) -> tuple[str, ...]:
+        """The patterns that `alembic_folders` stand for."""
         return tuple(f"{literal(folder)}/**/*.py" if folder != "." else "*.py" for folder in self.alembic_folders)
 
     @property
     def _by_kind(self) -> tuple[tuple[Kind, tuple[str, ...]], ...]:
         return (
-            (Kind.ALEMBIC, self._revisions),
+            (Kind.ALEMBIC, self.revisions),
             (Kind.DJANGO, self.django),
             (Kind.SQL, self.sql),
             (Kind.EMBEDDED, self.embedded),

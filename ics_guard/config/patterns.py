@@ -45,6 +45,60 @@ def _leads_into(wanted: list[str], parts: list[str], *, named: bool) -> bool:
     return not blind and matches(compiled([f"/{first}"]), parts[0]) and _leads_into(rest, parts[1:], named=named)
 
 
+def covers(pattern: str, other: str) -> bool:
+    """Given two patterns, return whether the first surely matches every path that the second does."""
+    if pattern == other:
+        return True
+    return not set("[\\!#") & set(pattern + other) and _covers(_segments(pattern), _segments(other))
+
+
+def apart(pattern: str, other: str) -> bool:
+    """Given two patterns, return whether there surely is no path that both match."""
+    if set("[\\!#") & set(pattern + other):
+        return False
+    one, two = _segments(pattern), _segments(other)
+    for first, second in zip(one, two, strict=False):  # down to where either may be anything
+        if set("*?") & set(first + second):
+            break
+        if first != second:
+            return True
+    return _ends_apart(one[-1], two[-1])
+
+
+def _segments(pattern: str) -> list[str]:
+    """A pattern by its folders; what may match at any depth begins with `**`, a folder's own ends with it."""
+    parts = pattern.strip("/").split("/")
+    anywhere = "/" not in pattern.rstrip("/") and parts[0] != "**"
+    return [*(["**"] if anywhere else []), *parts, *(["**"] if pattern.endswith("/") else [])]
+
+
+def _covers(wide: list[str], narrow: list[str]) -> bool:
+    if not wide:  # it matches a folder, and so all that is below
+        return True
+    if not narrow:
+        return False
+    if wide[0] == "**":
+        return _covers(wide[1:], narrow) or _covers(wide, narrow[1:])
+    return narrow[0] != "**" and _covers_name(wide[0], narrow[0]) and _covers(wide[1:], narrow[1:])
+
+
+def _covers_name(wide: str, narrow: str) -> bool:
+    start, star, end = wide.partition("*")
+    if not star or set("*?") & set(start + end):
+        return wide == narrow
+    middle = len(narrow) - len(start) - len(end)
+    return middle >= 0 and narrow.startswith(start) and narrow.endswith(end)
+
+
+def _ends_apart(one: str, two: str) -> bool:
+    """Whether names that match the one end otherwise than those that match the other: `*.sql`, `*.py`."""
+    if "**" in (one, two):
+        return False
+    ends = [re.split(r"[*?]", name)[-1] for name in (one, two)]
+    shorter, longer = sorted(ends, key=len)
+    return not longer.endswith(shorter)
+
+
 def literal(path: str) -> str:
     """Given a path, return the pattern that matches it and nothing else."""
     escaped = re.sub(r"([\\*?\[\]])", r"\\\1", path)
