@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ics_guard import git, policy
 from ics_guard.config import Watch
+from ics_guard.conversions import Conversions
 from ics_guard.detect import detect, unread
 from ics_guard.detect.alembic import Revision, read_revision
 from ics_guard.detect.rules import RULES, WAY_DOWN
@@ -18,7 +20,7 @@ from ics_guard.histories import Histories
 from ics_guard.model import Change, Kind
 from ics_guard.project import Project
 
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LFS_POINTER = re.compile(rb"\s*version (?:https://(?:git-lfs|hawser)\.github\.com/spec/|http://git-media\.io/v/)")
 
 
 _NOT_AN_EDIT = WAY_DOWN | {"alembic.reworded"}
@@ -59,6 +61,7 @@ class _Reading:
         listed = [file for files in self._files.values() for file in files]
         self._contents = git.read_contents(project.repository, listed)
         self._histories = Histories(project.repository, self._watch, self._files)
+        self._conversions = Conversions(project.repository, self._watch, self._files)
         self._found: dict[FileChange, list[Change]] = {}
         self.revisions: dict[str, Revision] = {}
         self.edited: dict[str, tuple[str, str]] = {}
@@ -67,10 +70,13 @@ class _Reading:
         """What each file means, with what the history that it is in makes of it."""
         changes = []
         for file in self._files[diff]:
+            if told := self._conversions.of(diff, file):
+                changes += told
+                continue
             if file not in self._found:
                 self._found[file] = self._read(file)
             changes += self._found[file]
-        return self._histories.completed(diff, changes)
+        return self._histories.completed(diff, [*changes, *self._conversions.come_or_gone(diff)])
 
     def _kinds(self, file: FileChange) -> set[Kind]:
         return {kind for path in file.paths if (kind := _kind_of(self._watch, file, path))}
@@ -117,7 +123,7 @@ def _kind_of(watch: Watch, file: FileChange, path: str) -> Kind | None:
 
 def _detect_file(watch: Watch, file: FileChange, before: bytes | None, after: bytes | None) -> list[Change]:
     kind = _kind_of(watch, file, file.path)
-    if file.opaque or any(content is not None and content.startswith(_LFS_POINTER) for content in (before, after)):
+    if file.opaque or any(content is not None and _LFS_POINTER.match(content) for content in (before, after)):
         return unread(kind, file.path, before, after) if kind and before != after else []
     if not file.previous_path or file.previous_path == file.path:
         return detect(kind, file.path, before, after) if kind else []

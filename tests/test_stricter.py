@@ -637,3 +637,52 @@ def test_a_change_that_no_source_answers_for_is_held_whatever_policy_asks(tmp_pa
     stage(repository, **{"migrations/0002.sql": "CREATE TABLE z (a INTEGER);\n"})
     code, document = judged(repository)
     assert (code, codes(document)) == (1, ["unguarded-path"])
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    ["*.sql working-tree-encoding=ISO-8859-1", "migrations/*.sql export-subst", "*.sql filter=rewrite"],
+)
+def test_what_a_checkout_makes_another_file_of_cannot_be_read(repository: Path, attributes: str) -> None:
+    git(repository, "switch", "-qc", "work")
+    stage(repository, **{"migrations/0002.sql": "-- nothing\n", ".gitattributes": attributes + "\n"})
+    git(repository, "commit", "-qm", "both", "--no-verify")
+    found = {(change["path"], change["rule"]) for change in checked(repository, "main..work")}
+    assert found == {("migrations/0001.sql", "unreadable"), ("migrations/0002.sql", "unreadable")}
+    git(repository, "branch", "-qf", "main", "work")
+    stage(repository, **{"migrations/0002.sql": "-- nothing at all\n"})
+    git(repository, "commit", "-qm", "one", "--no-verify")
+    (change,) = checked(repository, "main..work")
+    assert (change["path"], change["rule"]) == ("migrations/0002.sql", "unreadable")
+    assert attributes.split()[1] in change["reason"]
+
+
+def test_attributes_that_change_no_bytes_are_silent(repository: Path) -> None:
+    git(repository, "switch", "-qc", "work")
+    text = "*.sql text eol=lf diff=sql\n*.bin filter=rewrite\n*.big filter=lfs diff=lfs merge=lfs -text\n"
+    stage(repository, **{".gitattributes": text, "a\nb/.gitattributes": "x filter=y\n", "a\nb/0.sql": "SELECT 1;"})
+    git(repository, "commit", "-qm", "attributes", "--no-verify")
+    assert checked(repository, "main..work") == []
+
+
+@pytest.mark.parametrize("line", ["\n", "version https://hawser.github.com/spec/v1\n"])
+def test_a_pointer_of_lfs_is_one_however_it_begins(repository: Path, line: str) -> None:
+    git(repository, "switch", "-qc", "work")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 9\n"
+    stage(repository, **{"migrations/0002.sql": line + pointer})
+    git(repository, "commit", "-qm", "pointer", "--no-verify")
+    assert [change["rule"] for change in checked(repository, "main..work")] == ["unreadable"]
+
+
+def test_what_alembic_also_loads_is_watched(tmp_path: Path) -> None:
+    project = make_alembic_repository(tmp_path / "project")
+    git(project, "switch", "-qc", "work")
+    stage(project, **{"migrations/versions/b2.pyc": "\0"})
+    git(project, "commit", "-qm", "compiled", "--no-verify")
+    assert [change["rule"] for change in checked(project, "main..work")] == ["unreadable"]
+    more = '[tool.alembic]\nversion_locations = ["%(here)s/migrations/versions", "%(here)s/extra"]\n'
+    stage(project, **{"pyproject.toml": more, "extra/b3.py": REVISION.replace("b2", "b3").replace("None", '"0002"')})
+    git(project, "commit", "-qm", "another place", "--no-verify")
+    assert "alembic.drop_table" in [change["rule"] for change in checked(project, "HEAD^..HEAD")]
+    listed = alembic(project, "heads")
+    assert "b3" in listed.stdout, "Alembic itself loads it"

@@ -42,9 +42,9 @@ def alembic_folders(files: Files, entry: str) -> tuple[tuple[str, ...], tuple[st
     try:
         setups = _read(files, entry)
         beside = _joined(posixpath.dirname(entry), "pyproject.toml")
-        if not setups and beside and beside != entry:  # `alembic init -t pyproject` splits its configuration
+        if beside and beside != entry:  # where there are both, Alembic takes what it finds from either
             with suppress(FileNotFoundError):
-                setups = _read(files, beside)
+                setups += _read(files, beside)
                 inputs.append(beside)
     except FileNotFoundError as error:
         raise _unresolved(entry, "there is no such file") from error
@@ -88,12 +88,12 @@ def _split(section: configparser.SectionProxy, locations: str) -> Iterator[str]:
 
 def _read_toml(text: str, here: str) -> list[_Setup]:
     table: Any = tomllib.loads(text).get("tool", {}).get("alembic", {})
-    if "script_location" not in table:
+    if not {"script_location", "version_locations"} & table.keys():
         return []
     filled = {"here": here}
     locations = tuple(location % filled for location in table.get("version_locations", ()))
     roots = tuple(place % filled for place in table.get("prepend_sys_path", ()))
-    return [_Setup(table["script_location"] % filled, locations, roots)]
+    return [_Setup(table.get("script_location", "") % filled, locations, roots)]
 
 
 def _folders(files: Files, entry: str, setup: _Setup) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _folders(files: Files, entry: str, setup: _Setup) -> Iterator[str]:
         if found is None:
             raise _unresolved(entry, f"it names {location!r}, and there is no such folder in the repository")
         yield found
-    if setup.version_locations:
+    if setup.version_locations or not setup.script_location:
         return
     for script in _candidates(files, entry, setup.script_location, bases, packages):
         versions = _joined(script, "versions") or script

@@ -60,7 +60,8 @@ class Watch:
     @property
     def revisions(self) -> tuple[str, ...]:
         """The patterns that `alembic_folders` stand for."""
-        return tuple(f"{literal(folder)}/**/*.py" if folder != "." else "*.py" for folder in self.alembic_folders)
+        within = ["" if folder == "." else f"{literal(folder)}/**/" for folder in self.alembic_folders]
+        return tuple(f"{one}*.{suffix}" for one in within for suffix in ("py", "pyc"))  # Alembic can run both
 
     @property
     def _by_kind(self) -> tuple[tuple[Kind, tuple[str, ...]], ...]:

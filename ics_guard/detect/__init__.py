@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ics_guard.detect.alembic_edit import detect_alembic
 from ics_guard.detect.django import detect_django, renamed
 from ics_guard.detect.embedded import detect_embedded
@@ -37,13 +39,15 @@ def detect(
     ]
 
 
-def unread(kind: Kind, path: str, before: bytes | None, after: bytes | None) -> list[Change]:
+def unread(kind: Kind, path: str, before: bytes | None, after: bytes | None, detail: str = "") -> list[Change]:
     """Given a watched file whose content is not in the diff (a symbolic link), return the change that says so."""
-    return [to_change(unreadable(before, after), path, kind, None)]
+    return [to_change(replace(unreadable(before, after), detail=detail), path, kind, None)]
 
 
 def _operations(kind: Kind, path: str, before: bytes | None, after: bytes | None) -> tuple[list[Operation], str | None]:
     """What the edit means, and the revision it belongs to. A folder of revisions may hold SQL and other files too."""
+    if kind is Kind.ALEMBIC and path.endswith(".pyc"):
+        return [unreadable(before, after)], None
     if kind in (Kind.ALEMBIC, Kind.DJANGO, Kind.MODEL) and not path.endswith(".py"):
         return (detect_sql(path, before, after) if path.endswith(".sql") else []), None
     match kind:

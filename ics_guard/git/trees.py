@@ -56,7 +56,8 @@ class TreeFiles:
         if self.tree is None:
             listed = records(self.repository, "ls-files", "--stage", "-z", "--", f":(top,literal){below}")
         else:
-            raw = output(self.repository, "ls-tree", "-r", "-z", "--full-tree", self.tree, "--", below)
+            within = ["--", below] if below else []
+            raw = output(self.repository, "ls-tree", "-r", "-z", "--full-tree", self.tree, *within)
             listed = raw.split(b"\0")[:-1]
         for line in listed:  # `mode id stage` in the index, `mode type id` in a tree
             about, _, name = line.partition(b"\t")
@@ -85,6 +86,8 @@ def versions(
     That is the id of a file, link or submodule; of a folder no more than that it is one.
     """
     wanted = [tree for tree in dict.fromkeys(trees) if tree is not None]
+    if any("\n" in path for path in paths):  # which ends a question to cat-file
+        return {tree: tuple(TreeFiles(repository, tree).what(path) for path in paths) for tree in trees}
     questions = "".join(f"{tree}:{path}\n" for tree in wanted for path in paths)
     raw = output(repository, "cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=os.fsencode(questions))
     oids = [_what(line) for line in raw.decode("utf-8", "surrogateescape").split("\n")[:-1]]

@@ -124,7 +124,8 @@ def hooks_folder(repository: Repository) -> Path:
 def _compiled(repository: Repository, settings: Config) -> bytes | None:
     watch = settings.watch
     submodules = tuple(path for path in git.submodules(repository) if watch.kind_below(path))
-    return sieve.compiled(watch.patterns(), settings.inputs, os.fspath(settings.root), (SIGNERS, *submodules))
+    patterns = (*watch.patterns(), git.ATTRIBUTES)
+    return sieve.compiled(patterns, settings.inputs, os.fspath(settings.root), (SIGNERS, *submodules))
 
 
 def _unwritable(error: OSError) -> UsageError:

@@ -172,6 +172,9 @@ def by_repository(folder: Path, example: Example) -> list[str]:
         path = project / ".ics-guard" / "allowed_signers"
         path.parent.mkdir()
         path.write_text(f"{example.after}\n")
+    elif example.where == "store":
+        assert f"store = {example.before}" in base
+        path.write_text(base.replace(f"store = {example.before}", f"store = {example.after}"))
     else:
         path.write_text(f"{base}[policy]\n{example.before}\n")
         git(project, "commit", "-qam", "policy", "--no-verify")
@@ -183,7 +186,7 @@ def by_repository(folder: Path, example: Example) -> list[str]:
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.rule)
 def test_an_example_is_found_under_its_rule(row: Row, tmp_path: Path) -> None:
     rule, example = row.rule.strip("`"), read(row.example)
-    if example.where in ("applied", "signers", "policy"):
+    if example.where in ("applied", "signers", "policy", "store"):
         found = by_repository(tmp_path / "repository", example)
     elif example.where == "history":
         found = [change.rule for change in by_history(rule, example)]
