@@ -204,7 +204,7 @@ def _attempt(
         _preflight_space(scratch, size)
         before = "" if watched else _settled_fingerprint(path)
         imaged_at = utc_now()
-        take_image(path, image, watched=watched)
+        take_image(path, image, project.patience, watched=watched)
         unmoved = before if before and rawfile.fingerprint(path) == before else ""
         try:
             facts = read_facts(image, source.unchecked)

@@ -94,7 +94,7 @@ def _github(repository: Repository, environ: Mapping[str, str]) -> Range:
             pass
     match event:
         case {"pull_request": {"base": {"sha": str(base), "ref": str(into)}, "head": {"sha": str(head)}} as request}:
-            number = request.get("number")
+            number = request.get("number") or "(without a number)"
             if environ.get("GITHUB_EVENT_NAME") == "pull_request_target" and not git.exists(repository, head):
                 message = f"the head of pull request {number} is not in this clone: its commit is {head}"
                 raise UsageError("unknown-ref", message, f"git fetch origin pull/{number}/head")

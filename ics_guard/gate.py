@@ -112,9 +112,16 @@ def fresh_way_back(project: Project, source: Source) -> tuple[BackupRecord | Non
         return None, (Reason(error.code, source.name, error.message, error.fix),)
     situation = _situation(project, source, Findings((), {}, {}), records)
     if not situation.exists or situation.problem:
-        return None, tuple(policy.absent_or_broken(situation))
+        return None, tuple(_from_elsewhere(reason) for reason in policy.absent_or_broken(situation))
     record, unmet = policy.why_not_fresh(situation, project.environment.policy, utc_now(), project.began)
     return (None if unmet else record), unmet
+
+
+def _from_elsewhere(reason: Reason) -> Reason:
+    """No evidence makes a way back fresh now: who deploys has to be where the data can be reached."""
+    if reason.code not in policy.ANSWERED_BY_EVIDENCE:
+        return reason
+    return replace(reason, fix="run this gate where the data can be reached, before the deployment")
 
 
 def _situation(

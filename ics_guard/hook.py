@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ics_guard import config, git, ledger, stricter
+from ics_guard import config, git, known, ledger, stricter
 from ics_guard.backup import back_up
 from ics_guard.changes import find_changes
 from ics_guard.errors import IcsGuardError, UsageError
@@ -14,6 +14,7 @@ from ics_guard.install import installed
 from ics_guard.model import Change, Decision, Severity
 from ics_guard.project import Project
 
+_PATIENCE_SECONDS = 3.0  # git has done its work already, and somebody waits for the prompt
 BLOCKING = {"pre-commit": "commit", "pre-merge-commit": "merge", "pre-push": "push"}
 INCOMING = ("post-merge", "post-checkout", "post-rewrite")
 
@@ -68,8 +69,11 @@ def incoming(project: Project, hook: str, arguments: list[str], stdin: bytes) ->
         return None
     names = sorted({name for change in came for name in change.sources})
     here = [name for name in names if project.source_path(project.environment.sources[name]).exists()]
-    if wish == "warn" or not here:
-        return Incoming(came, "run `ics-guard backup` before you apply them" if here else "")
+    if not here:
+        return Incoming(came, _nothing_here(project, names))
+    if wish == "warn":
+        return Incoming(came, "run `ics-guard backup` before you apply them")
+    project = replace(project, patience=_PATIENCE_SECONDS)
     try:
         results = back_up(project, project.select(here))
     except IcsGuardError as error:
@@ -82,6 +86,14 @@ def incoming(project: Project, hook: str, arguments: list[str], stdin: bytes) ->
         {"via": hook, "changes": len(came), "backups": [r.record.backup.id for r in results]},
     )
     return Incoming(came, said)
+
+
+def _nothing_here(project: Project, names: list[str]) -> str:
+    remembered = known.load(project.repository.common_dir)
+    met = [name for name in names if (one := remembered.source(project.environment.name, name)) and one.seen_at]
+    if met:
+        return f"{', '.join(met)} was here and is GONE; to have it back: ics-guard restore latest --source {met[0]}"
+    return "there is no data here to keep before them"
 
 
 def _judged_just_now(project: Project, changes: tuple[Change, ...]) -> bool:

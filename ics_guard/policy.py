@@ -17,7 +17,8 @@ ABOUT_THE_PAST = frozenset({"applied-unprotected", "cannot-tell"})
 MOVED = "config.moved"
 """The rule of a change after which the data, or the backups, are looked for in another place."""
 
-_ANSWERED_BY_EVIDENCE = frozenset({"never-seen", "evidence-needed"})
+ANSWERED_BY_EVIDENCE = frozenset({"never-seen", "evidence-needed"})
+"""Reasons that fall away where a machine which has the data has said that there is a way back."""
 _ATTEST = "where the data is: ics-guard attest --env {env} --range BASE..HEAD, then commit what it writes"
 _LINKS = {"waived": ("", ""), "attested": ("rests on ", "rest on ")}
 _NO_EVIDENCE = Evidence()
@@ -152,7 +153,7 @@ def _unguarded(change: Change) -> Reason:
 def _unseen(situation: Situation, changes: list[Change], evidence: Evidence) -> list[Reason]:
     """A source that is not here. Where its data never was, evidence from a place that has it will do."""
     told = absent_or_broken(situation)
-    if not any(reason.code in _ANSWERED_BY_EVIDENCE for reason in told):
+    if not any(reason.code in ANSWERED_BY_EVIDENCE for reason in told):
         return told
     attested = [evidence.attested.get(change.digest, {}).get(situation.source) for change in changes]
     if None in attested:

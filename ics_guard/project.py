@@ -30,6 +30,7 @@ def utc_now() -> datetime:
 class Project:
     """Everything a flow is given. `began` is when the command began: an image taken later is of now.
 
+    `patience` is how many seconds a command waits for a database that somebody keeps locked.
     `named` is whether the environment was asked for by name; else it is the default of the configuration.
     """
 
@@ -39,6 +40,7 @@ class Project:
     named: bool
     progress: Progress = field(default_factory=Silence)
     began: datetime = field(default_factory=utc_now)
+    patience: float = 30.0
 
     @cached_property
     def store(self) -> Store:

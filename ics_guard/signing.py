@@ -115,7 +115,7 @@ def signer(payload: bytes, signature: str, trust: Trust) -> str:
         for principal in principals:
             asked = ["verify", "-f", str(allowed), "-I", principal, *named]
             if not _run([*verify, *asked, *(["-r", str(revoked)] if trust.revoked else [])], payload).returncode:
-                return principal
+                return f"{principal} ({key})" if set("*?") & set(principal) else principal
         said = f"the key of {principals[0]} is revoked, expired, or not allowed for the namespace {NAMESPACE}"
         raise SignatureError("not-allowed", said)
 

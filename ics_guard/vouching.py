@@ -13,7 +13,8 @@ from ics_guard.evidence import Document
 from ics_guard.git import Diff
 from ics_guard.model import Change, Decision, Reason, Severity
 from ics_guard.project import Project, utc_now
-from ics_guard.trust import SIGNERS, config_value, first_commits, signing_program
+from ics_guard.signing import SignatureError
+from ics_guard.trust import SIGNERS, config_value, first_commits, signing_program, trusted
 
 
 def attest(
@@ -40,7 +41,9 @@ def attest(
         )
     here = _repository(project, diffs)
     documents = [_attestation(project, change, decision, until, here) for change in changes]
-    return decision, _write(project, "attest", documents, signing_key)
+    documents = _signed(project, documents, signing_key)
+    _warn_of_unknown_signer(project, diffs[-1], documents[0])
+    return decision, _write(project, "attest", documents)
 
 
 def _is_for_another_place(reason: Reason) -> bool:
@@ -70,7 +73,7 @@ def waive(
         for change in changes
     ]
     signing_key = _signing_key(project, key) if key or rules.waivers == "signed" else _own_key(project)
-    return _write(project, "waive", documents, signing_key)
+    return _write(project, "waive", _signed(project, documents, signing_key) if signing_key else documents)
 
 
 def _attestation(
@@ -90,16 +93,34 @@ def _attestation(
     )
 
 
-def _write(project: Project, event: str, documents: Sequence[Document], key: str) -> tuple[Path, ...]:
-    if key:
-        payloads = [evidence.payload(evidence.encode(document)) for document in documents]
-        project.progress.note(f"signing with {key.partition(' ')[0]}; a passphrase may be asked for")
-        signatures = signing.sign(payloads, key, signing_program(project))
-        documents = [replace(one, signature=text) for one, text in zip(documents, signatures, strict=True)]
+def _signed(project: Project, documents: Sequence[Document], key: str) -> list[Document]:
+    payloads = [evidence.payload(evidence.encode(document)) for document in documents]
+    project.progress.note(f"signing with {key.partition(' ')[0]}; a passphrase may be asked for")
+    signatures = signing.sign(payloads, key, signing_program(project))
+    return [replace(one, signature=text) for one, text in zip(documents, signatures, strict=True)]
+
+
+def _warn_of_unknown_signer(project: Project, diff: Diff, document: Document) -> None:
+    try:
+        signing.signer(
+            evidence.payload(evidence.encode(document)),
+            document.signature,
+            trusted(project, diff.target, diff.head),
+        )
+    except SignatureError as error:
+        project.progress.note(f"where this is going nobody would believe it yet: {error.message} (see {SIGNERS})")
+
+
+def _write(project: Project, event: str, documents: Sequence[Document]) -> tuple[Path, ...]:
     first = evidence.encode(documents[0])
     about = {name: first[name] for name in ("reason", "until")} if event == "waive" else {"until": first["until"]}
+    signed = bool(documents[0].signature)
     try:
-        project.record(event, "", {**about, "changes": sorted(one.change for one in documents), "signed": bool(key)})
+        project.record(
+            event,
+            "",
+            {**about, "changes": sorted(one.change for one in documents), "signed": signed},
+        )
     except StoreError as error:
         if error.code != "store-kind":
             raise

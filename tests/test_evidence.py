@@ -176,7 +176,9 @@ def test_a_change_does_not_bring_its_own_judges(team: Team) -> None:
     team.change()
     (team.laptop / SIGNERS).write_text(allowed(team.key, mallory))
     team.commit()
-    team.attest("--key", str(mallory))
+    done = ics_guard(team.laptop, "attest", "--range", "main..HEAD", "--key", str(mallory))
+    assert "nobody would believe it yet" in done.stderr
+    team.commit()
     code, document = team.judged()
     assert code == 1
     assert "evidence-unknown-signer" in codes(document)

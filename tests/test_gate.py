@@ -272,6 +272,7 @@ def test_a_read_only_ledger_gives_the_same_verdict(root: Path) -> None:
 
 def test_a_backup_that_cannot_be_made_blocks_with_its_cause(root: Path) -> None:
     (root / "backups").write_text("in the way")
+    (root / ".git" / "info" / "exclude").write_text("/backups\n")
     stage_sql(root)
     code, document = gate(root)
     assert code == 1
@@ -284,6 +285,13 @@ def test_a_deploy_asks_for_a_fresh_way_back_even_without_changes(strict: Path) -
     assert (code, codes(document)) == (1, ["no-backup"])
     ics_guard(strict, "backup")
     assert gate(strict, "--deploy")[0] == 0
+
+
+def test_a_deploy_without_the_data_is_sent_to_where_it_is(root: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", str(root), "clone")
+    code, document = gate(tmp_path / "clone", "--deploy")
+    assert (code, codes(document)) == (1, ["never-seen"])
+    assert "attest" not in str(document["reasons"]), "no evidence makes a way back fresh"
 
 
 def test_a_watched_symbolic_link_cannot_hide_what_it_leads_to(strict: Path) -> None:

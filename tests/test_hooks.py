@@ -17,7 +17,7 @@ from ics_guard.project import open_project
 from tests.alembic_support import ADD_COLUMN, DROP_COLUMN, make_alembic_repository, write_revision
 from tests.alembic_support import CONFIG as ALEMBIC_CONFIG
 from tests.checkout import Checkout
-from tests.support import CONFIG, execute, git, ics_guard, make_repository, on_a_disk
+from tests.support import CONFIG, HOLDER, ask, child, execute, git, ics_guard, make_repository, on_a_disk
 
 STRICT = '[policy]\non_missing = "refuse"\n'
 NEW_TABLE = "CREATE TABLE ratings (id INTEGER PRIMARY KEY);\n"
@@ -235,6 +235,35 @@ def test_incoming_trouble_never_fails_git_and_is_told(tmp_path: Path, style: str
     assert done.returncode == 0, done.stderr
     assert "ics-guard" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_came_in_where_there_is_no_data_says_so(tmp_path: Path, lost: bool) -> None:
+    root = make_repository(tmp_path / "repo")
+    assert ics_guard(root, "install").returncode == 0
+    if lost:
+        assert ics_guard(root, "backup").returncode == 0
+    git(root, "switch", "-qc", "feature")
+    stage(root)
+    commit(root, "--no-verify")
+    shutil.move(root / "data" / "app.db", tmp_path / "moved")
+    git(root, "switch", "-q", "main")
+    told = git(root, "switch", "-q", "feature").stderr
+    assert ("is GONE; to have it back: ics-guard restore" if lost else "there is no data here") in told
+
+
+def test_a_locked_database_keeps_nobody_waiting_after_a_switch(tmp_path: Path) -> None:
+    root = make_repository(tmp_path / "repo", wal=False)
+    assert ics_guard(root, "install").returncode == 0
+    git(root, "switch", "-qc", "feature")
+    stage(root)
+    commit(root, "--no-verify")
+    git(root, "switch", "-q", "main")
+    with child(HOLDER, root / "data" / "app.db") as holder:
+        ask(holder, "BEGIN EXCLUSIVE")
+        told = git(root, "switch", "-q", "feature").stderr
+    assert "no backup could be made" in told
+    assert "stayed locked for 3 s" in told
 
 
 def test_a_full_disk_does_not_fail_git(tmp_path: Path) -> None:

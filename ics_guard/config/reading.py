@@ -76,7 +76,7 @@ def _text(files: Files, name: str) -> str:
 
 def _with_local_places(values: Mapping[str, Any], root: Path, *, strict: bool) -> Mapping[str, Any]:
     """Put the places of ics-guard.local.toml over those of the configuration: paths, urls, stores; nothing else."""
-    if not (root / LOCAL_NAME).exists():
+    if not (root / LOCAL_NAME).is_file():
         return values
     merged = copy.deepcopy(dict(values))
     local = toml.read(LOCAL_NAME, _text(OnDisk(root), LOCAL_NAME))

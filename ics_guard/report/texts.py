@@ -67,6 +67,8 @@ def decision_text(decision: Decision, what: str) -> RenderableType:
     if decision.allowed:
         ways = ", ".join(record.backup.id for record in decision.backups)
         parts.append(Text.assemble(("ics-guard: ", "bold green"), f"{changed}", f"; way back: {ways}" if ways else ""))
+        if any(reason.code in ("waived", "attested") for reason in decision.reasons):  # what somebody answers for
+            parts.append(changes_text(decision.changes, most=_MOST_CHANGES))
     else:
         about = f": {changed} without a way back" if count else ""
         parts.append(Text.assemble(("ics-guard: ", "bold red"), f"this {what} is held{about}"))
