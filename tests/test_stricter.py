@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -686,3 +687,26 @@ def test_what_alembic_also_loads_is_watched(tmp_path: Path) -> None:
     assert "alembic.drop_table" in [change["rule"] for change in checked(project, "HEAD^..HEAD")]
     listed = alembic(project, "heads")
     assert "b3" in listed.stdout, "Alembic itself loads it"
+
+
+def test_a_git_that_cannot_merge_by_itself_passes_nothing(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git before 2.38, of which there is none here: one that knows merge-tree as they do stands before the real one."""
+    git(repository, "switch", "-qc", "work")
+    stage(repository, notes="x")
+    git(repository, "commit", "-qm", "work", "--no-verify")
+    git(repository, "switch", "-q", "main")
+    stage(repository, other="x")
+    git(repository, "commit", "-qm", "moved on", "--no-verify")
+    assert judged(repository, "--range", "main..work")[0] == 0
+    older = tmp_path / "bin" / "git"
+    older.parent.mkdir()
+    older.write_text(
+        f'#!/bin/sh\nfor word; do [ "$word" = merge-tree ] && exit 129; done\nexec {shutil.which("git")} "$@"\n'
+    )
+    older.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{older.parent}:{os.environ['PATH']}")
+    code, document = judged(repository, "--range", "main..work")
+    assert (code, codes(document)) == (1, ["cannot-merge"])
+    assert "2.38" in document["reasons"][0]["fix"]

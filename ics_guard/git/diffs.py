@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ics_guard.errors import UsageError
 from ics_guard.git.names import commit_or_tree, exists, is_zero, merge_base, no_merge_base, trees
-from ics_guard.git.process import missing_object, output, records, run
+from ics_guard.git.process import failed, missing_object, output, records, run
 from ics_guard.git.repository import Repository
 
 # The rename limit is given, for a verdict must not depend on somebody's diff.renameLimit; what is done with submodules,
@@ -28,6 +28,7 @@ _RAW = (
 SYMLINK = "symbolic link"
 SUBMODULE = "submodule"
 _NOTHING = "000000"
+_MISUSED = 129  # what git says of an option that it does not know
 _OPAQUE = {"120000": SYMLINK, "160000": SUBMODULE}
 
 
@@ -110,9 +111,11 @@ def joined(repository: Repository, diff: Diff) -> Diff | None:
     done = run(repository.root, repository.environment, arguments)
     if done.returncode == 1:
         return None
-    if done.returncode:
+    if done.returncode == _MISUSED:
         said = f"{diff.base[:12]} has moved on, and this git cannot tell what it becomes with {diff.head[:12]} merged"
         raise UsageError("cannot-merge", said, "use git 2.38 or newer, or rebase the branch first")
+    if done.returncode:
+        failed("merge-tree", done)
     return difference(repository, diff.onto, done.stdout.split(b"\0")[0].decode())
 
 

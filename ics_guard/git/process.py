@@ -80,11 +80,16 @@ def output(repository: Repository, *arguments: str, stdin: bytes = b"") -> bytes
     """Given arguments, return what git prints. Raise `UsageError` with git's own words if it fails."""
     done = run(repository.root, repository.environment, arguments, stdin)
     if done.returncode:
-        if _NOT_FETCHED in done.stderr:
-            missing_object("part of what changed")
-        said = os.fsdecode(done.stderr).strip() or f"exit code {done.returncode}"
-        raise UsageError("git-failed", f"`git {arguments[0]}` failed: {said}", "mend what git says, then try again")
+        failed(arguments[0], done)
     return done.stdout
+
+
+def failed(command: str, done: subprocess.CompletedProcess[bytes]) -> NoReturn:
+    """Given a git command that failed, raise the `UsageError` with git's own words."""
+    if _NOT_FETCHED in done.stderr:
+        missing_object("part of what changed")
+    said = os.fsdecode(done.stderr).strip() or f"exit code {done.returncode}"
+    raise UsageError("git-failed", f"`git {command}` failed: {said}", "mend what git says, then try again")
 
 
 def missing_object(what: str) -> NoReturn:
