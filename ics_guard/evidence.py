@@ -187,6 +187,8 @@ def weigh(
         document, signed = read
         place = (document.path, document.operation, document.object)
         meant = [asked[document.change]] if document.change in asked else places.get(place, [])
+        if not meant and before.get(path) != raw:  # it came with the change, and was meant for something in it
+            meant = [change for change in asked.values() if change.path == document.path]
         if not meant:
             continue
         flaw = _standing(document, asked, env=env, now=now, policy=policy, repositories=repositories)

@@ -157,6 +157,7 @@ def test_evidence_survives_rebase_squash_reformatting_and_a_neighbour(team: Team
         (lambda team: team.edit(until="2020-01-01T00:00:00Z"), "evidence-expired"),
         (lambda team: team.edit(at="2099-01-01T00:00:00Z"), "evidence-from-the-future"),
         (lambda team: team.change("0002.sql", ADD.replace("INTEGER", "TEXT")), "evidence-other-content"),
+        (lambda team: team.change("0002.sql", "DROP TABLE segments;"), "evidence-other-content"),
         (lambda team: [path.write_text("{") for path in team.files()] and team.commit(), "evidence-unreadable"),
     ],
 )

@@ -19,7 +19,12 @@ from ics_guard.report import texts
 
 StagedOption = Annotated[bool, typer.Option("--staged", help="What the next commit holds (outside CI the default).")]
 RangeOption = Annotated[
-    str | None, typer.Option("--range", metavar="A..B", help="What B changes since its merge base with A.")
+    str | None,
+    typer.Option(
+        "--range",
+        metavar="A..B",
+        help="What B changes since its merge base with A; of one commit, what it changes itself.",
+    ),
 ]
 FromOption = Annotated[str | None, typer.Option("--from-ref", help="With --to-ref: the same as --range FROM..TO.")]
 ToOption = Annotated[str | None, typer.Option("--to-ref", help="See --from-ref.")]
