@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from ics_guard.detect.django import migration_of
+from ics_guard.detect.django_class import migration_of
+from ics_guard.detect.django_fields import judged_by_history
 from ics_guard.detect.operations import Operation, to_change
-from ics_guard.detect.python_tree import assignments, parse
+from ics_guard.detect.python_tree import parse
 from ics_guard.model import Change, Kind
 
 
@@ -29,15 +30,17 @@ def django_graph_changes(
 ) -> list[Change]:
     """Given every file of one app's migrations (path -> content) before and after, and the changes of single files.
 
-    Return these changes, the deletion of what a squash replaces told as such, and after them what the graph shows: one
-    end of history more than before, and a dependency on a migration of the app that is not there.
+    Return these changes, the deletion of what a squash replaces told as such, and a field that is altered by what
+    earlier migrations say of it; after them what the graph shows: one end of history more than before, and a dependency
+    on a migration of the app that is not there.
     """
     known = dict[bytes, Migration | None]()
     old, new = _migrations(before, known), _migrations(after, known)
     squashed = {name for one in (*old.values(), *new.values()) for _, name in one.replaces}
     lacking = sorted(_lacking(new).items() - _lacking(old).items())
     facts = [_missing(name, new[name], parent) for name, parent in lacking] or _second_leaves(old, new)
-    return [*(_told_of_squash(change, squashed) for change in changes), *facts]
+    judged = judged_by_history(changes, after, _parents(new))
+    return [*(_told_of_squash(change, squashed) for change in judged), *facts]
 
 
 def _migrations(contents: Mapping[str, bytes], known: dict[bytes, Migration | None]) -> dict[str, Migration]:
@@ -57,8 +60,8 @@ def _read(content: bytes) -> Migration | None:
     migration = migration_of(module) if module else None
     if migration is None:
         return None
-    said = assignments(migration.body)
-    return Migration("", migration.lineno, _pairs(said.get("dependencies")), _pairs(said.get("replaces")))
+    pairs = [_pairs(migration.said(name)) for name in ("dependencies", "replaces")]
+    return Migration("", migration.node.lineno, *pairs)
 
 
 def _pairs(node: ast.expr | None) -> frozenset[tuple[str, str]]:
@@ -84,6 +87,20 @@ def _app(migrations: Mapping[str, Migration]) -> str:
 
 def _replaced(migrations: Mapping[str, Migration]) -> set[str]:
     return {name for one in migrations.values() for _, name in one.replaces}
+
+
+def _parents(migrations: Mapping[str, Migration]) -> dict[str, list[str]]:
+    """For each migration those of the app that it builds on, a squash in the place of what it replaced."""
+    app = _app(migrations)
+    instead = {name: stem for stem, one in migrations.items() for _, name in one.replaces}
+    return {
+        stem: [
+            parent
+            for label, name in sorted(one.dependencies)
+            if label == app and (parent := name if name in migrations else instead.get(name, "")) not in ("", stem)
+        ]
+        for stem, one in migrations.items()
+    }
 
 
 def _lacking(migrations: Mapping[str, Migration]) -> dict[str, str]:

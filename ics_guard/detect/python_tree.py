@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_BLOCKS = ast.If | ast.Try | ast.TryStar | ast.With | ast.For | ast.While
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,16 @@ def parse(content: bytes) -> Module | None:
             for name, target in _imported(node).items():
                 imports[name] = _either(imports.get(name, target), target)
     return Module(tree, imports, functions, classes, assignments(tree.body))
+
+
+def top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Given statements, yield them, and for `if`, `try`, `with` and loops what stands in them, in order."""
+    for node in body:
+        yield node
+        if isinstance(node, _BLOCKS):
+            handlers = [handler.body for handler in getattr(node, "handlers", [])]
+            for inner in (node.body, *handlers, getattr(node, "orelse", []), getattr(node, "finalbody", [])):
+                yield from top_level(inner)
 
 
 def assignments(body: Iterable[ast.stmt]) -> dict[str, ast.expr]:
