@@ -60,14 +60,15 @@ def migration_of(module: Module, path: str = "") -> Migration | None:
     found = [one for node in _named(module) if (one := _read(node, module))]
     if found:  # of several, which one it is depends on something
         return replace(found[0], whole=found[0].whole and len(found) == 1)
-    if PurePosixPath(path).name.startswith("_"):
+    numbered = bool(_NUMBERED.match(PurePosixPath(path).name))
+    if PurePosixPath(path).name.startswith("_") or _is_used(module, numbered=numbered):
         return None
     for node in top_level(module.tree.body):
         if isinstance(node, ast.ImportFrom) and (place := _imported(node)) is not None:
             return Migration(place, (), False, module)
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
     by_name = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in _BY_NAME]
-    if by_name and _NUMBERED.match(PurePosixPath(path).name) and NAME in ast.unparse(module.tree):
+    if by_name and numbered and NAME in ast.unparse(module.tree):
         return Migration(by_name[0], (), False, module)
     return None
 
@@ -153,6 +154,18 @@ def _binds(node: ast.ClassDef, name: str) -> bool:
         if not isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         for inner in ast.walk(item)
     )
+
+
+def _is_used(module: Module, *, numbered: bool) -> bool:
+    """Whether the file makes something of `Migration`, as no migration of Django's does: it has one of another kind."""
+    called = [node.func for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    owners = {id(node.value) for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
+    uses = [
+        node
+        for node in (called if numbered else ast.walk(module.tree))
+        if isinstance(node, ast.Name) and node.id == NAME and isinstance(node.ctx, ast.Load) and id(node) not in owners
+    ]
+    return bool(uses)
 
 
 def _imported(node: ast.ImportFrom) -> ast.expr | None:

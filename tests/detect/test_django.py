@@ -252,6 +252,7 @@ ELSEWHERE = [
     ("from .base import Foo\n\n\nclass Migration(Foo):\n    dependencies = []\n", "django.foreign_code "),
     ("from .base import Foo\n\n\nclass Migration(Foo):\n    operations = [m.DeleteModel('A')]\n",
      "django.delete_model a"),
+    ("from .base import Migration\nMigration.operations = [m.DeleteModel('A')]", "django.foreign_code "),
     ("globals()['Migration'] = make()", "django.foreign_code "),
     ("if x:\n    class Migration(m.Migration):\n        operations = []\nelse:\n    class Migration(m.Migration):\n"
      "        operations = [m.DeleteModel('A')]\n", "django.delete_model a", "django.foreign_code "),
@@ -298,6 +299,11 @@ def test_operations_put_into_a_class_from_below_are_part_of_it(find: Find) -> No
         ("recipes/migrations/__init__.py", "from .base import Migration\n"),
         ("recipes/migrations/importer.py", "class Importer(Recipe):\n    pass\n\n\nMigration = 'x'\n"),
         ("recipes/migrations/importer.py", "from .base import Importer\nsetattr(Importer, 'a', 1)\n"),
+        (
+            "store/migrations/m0001_v1.py",
+            "from store.migrations import Migration\nFIRST = Migration(1, 'DROP TABLE t')\n",
+        ),
+        ("store/migrations/types.py", "from .base import Migration\n\n\ndef run(one: Migration):\n    one.go()\n"),
         ("recipes/migrations/nextcloud.py", "from ._base import Base\n\n\nclass Nextcloud(Base):\n    x = 1\n"),
         ("app/migrations/0002_b.py", "from django.db.migrations import Migration\n"),
         (
