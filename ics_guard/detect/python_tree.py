@@ -13,13 +13,17 @@ _BLOCKS = ast.If | ast.Try | ast.TryStar | ast.With | ast.For | ast.While
 
 @dataclass(frozen=True)
 class Module:
-    """A parsed file: its tree, what its imported names stand for, its functions, and what is assigned at the top."""
+    """A parsed file: its tree, what its imported names stand for, its functions, and what is assigned at the top.
+
+    `source` is the file as it is written.
+    """
 
     tree: ast.Module
     imports: Mapping[str, str]
     functions: Mapping[str, Function]
     classes: Mapping[str, ast.ClassDef]
     constants: Mapping[str, ast.expr]
+    source: bytes
 
 
 def parse(content: bytes) -> Module | None:
@@ -39,7 +43,7 @@ def parse(content: bytes) -> Module | None:
         elif isinstance(node, ast.Import | ast.ImportFrom):
             for name, target in _imported(node).items():
                 imports[name] = _either(imports.get(name, target), target)
-    return Module(tree, imports, functions, classes, assignments(tree.body))
+    return Module(tree, imports, functions, classes, assignments(tree.body), content)
 
 
 def top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
