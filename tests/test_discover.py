@@ -295,6 +295,14 @@ def test_the_next_app_of_django_is_watched_and_what_only_has_the_name_is_not(tmp
     assert {path: watch.kind_of(path) for path in expected} == expected
 
 
+def test_seeds_beside_numbered_sql_are_left_out_unless_they_are_migrations(tmp_path: Path) -> None:
+    names = ("sql/001_init.sql", "sql/seeds.sql", "sql/002_seeds.sql", "db/migrate/a.sql", "db/migrate/seeds.sql")
+    proposal = look(tmp_path, write(tmp_path, dict.fromkeys(names, DDL)))
+    assert texts(proposal.sql) == ["db/migrate/*.sql", "sql/*.sql"]
+    assert texts(proposal.exclude) == ["sql/seeds.sql"]
+    assert reload(tmp_path, proposal).watch.kind_of("sql/002_drop.sql") is Kind.SQL
+
+
 def test_revisions_in_a_folder_called_migrations_stay_watched(tmp_path: Path) -> None:
     tracked = write(
         tmp_path,

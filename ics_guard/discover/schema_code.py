@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ics_guard.config.patterns import literal
+from ics_guard.config.patterns import compiled, literal, matches
 from ics_guard.discover.alembic_setups import Setup, find_setups
 from ics_guard.discover.django_apps import django_patterns, only_named_so
 from ics_guard.discover.literals import count_ddl, holds_ddl, may_hold_ddl, string_literals, tables_created
@@ -64,15 +64,16 @@ def find_schema_code(tree: WorkTree) -> SchemaCode:
     embedded, exclude, more = _embedded(counts, tree)
     models = tuple(Pattern(literal(path), "classes mapped to tables") for path in _models(code) if path not in counts)
     django = django_patterns(migrations)
+    watched_sql = _sql(sql)
     home = frozenset(folder for setup in setups for folder in setup.folders)
     apart, excluded = only_named_so(tree, migrations, django, (*embedded, *models), home)
     return SchemaCode(
         tuple(setups),
         (*django, *apart),
-        _sql(sql),
+        watched_sql,
         embedded,
         models,
-        (*excluded, *exclude),
+        (*excluded, *exclude, *_seeds(tree, watched_sql)),
         frozenset(tables),
         (*questions, *more),
     )
@@ -122,6 +123,14 @@ def _sql(files: Iterable[str]) -> tuple[Pattern, ...]:
             several = f"{len(paths)} files with DDL" if len(paths) > 1 else "a file with DDL, and the next one"
             found.append(Pattern(pattern, several))
     return tuple(found)
+
+
+def _seeds(tree: WorkTree, watched: Iterable[Pattern]) -> tuple[Pattern, ...]:
+    """Files of rows beside schema code, but for those that are migrations themselves."""
+    spec = compiled(pattern.text for pattern in watched)
+    named = (path for path in tree.code if path.endswith(".sql") and _SEEDS.search(path.lower()))
+    rows = (path for path in named if not _is_numbered(path) and not _is_migration_room(_room(path)))
+    return tuple(Pattern(literal(path), "rows, by its name") for path in rows if matches(spec, path))
 
 
 def _room(path: str) -> str:
