@@ -30,6 +30,7 @@ _TYPES = {
     "BooleanField": "boolean", "NullBooleanField": "boolean", "DateField": "date", "DateTimeField": "datetime",
     "TimeField": "time", "UUIDField": "uuid", "JSONField": "json",
 }  # fmt: skip
+_HOLDS = word_set("null max_length max_digits decimal_places")
 _NO_COLUMN = ("ManyToManyField", "GeneratedField")
 _OTHER = word_set(
     "RunPython DeleteModel AlterModelTable AlterModelOptions AlterModelManagers AlterModelTableComment AddIndex "
@@ -113,7 +114,7 @@ class _History:
             f"{rule} {change.digest}",
             change.line,
             change.column,
-            detail=f"(It was {ast.unparse(old.call)}, in {old.migration}.)",
+            detail=f"(It was {_told(old)}, in {old.migration}.)",
         )
         return to_change(found, change.path, Kind.DJANGO)
 
@@ -233,6 +234,12 @@ def _is_filled(steps: Iterable[_Step], field: str) -> bool:
         if any(re.search(rf"\b{re.escape(field)}\b", ast.unparse(node)) for node in code):
             return True
     return False
+
+
+def _told(field: _Field) -> str:
+    """A field by what decides what it holds: choices and words for people can be long."""
+    given = [ast.unparse(item) for item in field.call.keywords if item.arg in _HOLDS]
+    return f"{ast.unparse(field.call.func)}({', '.join(given)})"
 
 
 def _place(call: ast.Call) -> tuple[int, int]:

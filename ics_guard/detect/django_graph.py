@@ -17,12 +17,16 @@ from ics_guard.model import Change, Kind
 
 @dataclass(frozen=True)
 class Migration:
-    """What a migration says of its place: what it depends on and replaces, as (app, name) pairs."""
+    """What a migration says of its place: what it depends on and replaces, as (app, name) pairs.
+
+    `known`: it says so here; else it may depend on anything.
+    """
 
     path: str
     line: int
     dependencies: frozenset[tuple[str, str]]
     replaces: frozenset[tuple[str, str]]
+    known: bool
 
 
 def django_graph_changes(
@@ -60,8 +64,9 @@ def _read(content: bytes) -> Migration | None:
     migration = migration_of(module) if module else None
     if migration is None:
         return None
-    pairs = [_pairs(migration.said(name)) for name in ("dependencies", "replaces")]
-    return Migration("", migration.node.lineno, *pairs)
+    dependencies, replaces = (_pairs(migration.said(name)) for name in ("dependencies", "replaces"))
+    known = migration.whole or migration.said("dependencies") is not None
+    return Migration("", migration.node.lineno, dependencies, replaces, known)
 
 
 def _pairs(node: ast.expr | None) -> frozenset[tuple[str, str]]:
@@ -127,7 +132,8 @@ def _leaves(migrations: Mapping[str, Migration]) -> set[str]:
 def _second_leaves(old: Mapping[str, Migration], new: Mapping[str, Migration]) -> Iterator[Change]:
     before, after = _leaves(old), _leaves(new)
     added = sorted(after - before)
-    if added and len(after) > max(1, len(before)):
+    known = all(one.known for one in new.values())
+    if known and added and len(after) > max(1, len(before)):
         others = ", ".join(sorted(after - {added[-1]}))
         yield _change("django.second_leaf", added[-1], new[added[-1]], f"({added[-1]} stands beside {others}.)")
 
