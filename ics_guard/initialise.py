@@ -17,6 +17,8 @@ from ics_guard.project import Project, in_environment
 
 _ELSEWHERE = frozenset({"framework", "hooks-managed"})
 """Why hooks are not ours to install; the rest of init does not depend on it."""
+_TOLD = 5
+"""So many files are named; what is missing in [watch] is seen by one."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Initialised:
     """What init found and did. `written`: the configuration is new; `empty`: sources without data here,
     `lost`: those whose data this clone has seen and that is gone.
 
+    `questions`: what a person must tell, migrations among it that an older configuration does not watch.
     `hooks_advice` says what a person must do for the hooks to be run, where somebody else writes them.
     """
 
@@ -53,6 +56,7 @@ def initialise(repository: Repository, progress: Progress, agree: Callable[[Prop
         questions = proposal.questions
         path.write_text(discover.render(proposal), encoding="utf-8")
     project = in_environment(repository, config.load(repository.root), "", progress)
+    questions = questions if written else _unwatched(project)
     known.keep(repository.common_dir / known.FOLDER / config.NAME, path.read_bytes())
     if project.lost_head():
         known.forget_head(repository.common_dir, project.environment.name)
@@ -61,6 +65,17 @@ def initialise(repository: Repository, progress: Progress, agree: Callable[[Prop
     present, empty, lost = _declare(project)
     backups = back_up(project, project.select(present)) if present else ()
     return Initialised(path, written, questions, hooks, advice, backups, tuple(empty), tuple(lost))
+
+
+def _unwatched(project: Project) -> tuple[str, ...]:
+    """What has come since the configuration was written, as a question: a person decides what is watched."""
+    root = project.repository.root
+    found = discover.unwatched(root, git.tracked_files(project.repository), project.config.watch)
+    if not found:
+        return ()
+    more = f" and {len(found) - _TOLD} more" if len(found) > _TOLD else ""
+    named = f"{', '.join(map(ascii, found[:_TOLD]))}{more}"
+    return (f"no pattern of [watch] matches what looks like a migration: {named}; watch or exclude it?",)
 
 
 def _hooks(project: Project) -> tuple[Installation, str]:

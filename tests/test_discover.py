@@ -3,12 +3,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ics_guard import config
-from ics_guard.discover import Database, Pattern, Proposal, look, render
+from ics_guard.discover import Database, Pattern, Proposal, look, render, unwatched
 from ics_guard.model import Kind
 
 REVISION = """
@@ -209,8 +210,23 @@ def test_what_only_looks_like_schema_code_is_not_proposed(tmp_path: Path, path: 
         (
             {"shop/migrations/0001_initial.py": DJANGO, "shop/migrations/__init__.py": ""},
             "django",
-            ["shop/migrations/*.py"],
+            ["*/migrations/*.py"],
         ),
+        ({f"src/apps/{app}/migrations/0001.py": DJANGO for app in "ab"}, "django", ["src/apps/*/migrations/*.py"]),
+        ({f"src/{app}/migrations/0001.py": DJANGO for app in ("a", "x/b")}, "django", ["src/**/migrations/*.py"]),
+        ({f"{app}/migrations/0001.py": DJANGO for app in ("a", "src/b")}, "django", ["**/migrations/*.py"]),
+        ({"migrations/0001.py": DJANGO}, "django", ["migrations/*.py"]),
+        (
+            {"db/moves/0001.py": DJANGO, "a/migrations/0001.py": DJANGO},
+            "django",
+            ["*/migrations/*.py", "db/moves/*.py"],
+        ),
+        ({"sql/001_init.sql": DDL}, "sql", ["sql/*.sql"]),
+        ({"sql/V1__init.sql": DDL}, "sql", ["sql/*.sql"]),
+        ({"schema/2024_01_01_init.sql": DDL}, "sql", ["schema/*.sql"]),
+        ({"sql/init/01.sql": DDL}, "sql", ["sql/init/*.sql"]),
+        ({"sql/R__views.sql": "CREATE VIEW v AS SELECT 1;"}, "sql", ["sql/*.sql"]),
+        ({"sql/views.sql": DDL, "sql/seeds.sql": DDL}, "sql", ["sql/views.sql"]),
         (
             {"web/supabase/migrations/001.sql": DDL, "web/supabase/migrations/002.sql": "select 1;"},
             "sql",
@@ -234,6 +250,90 @@ def test_schema_code_is_proposed_by_what_is_in_it(
     assert texts(getattr(proposal, kind)) == patterns
     watch = reload(tmp_path, proposal).watch
     assert watch.kind_of(next(iter(files))) == {"models": "model"}.get(kind, kind)
+
+
+def test_the_next_app_of_django_is_watched_and_what_only_has_the_name_is_not(tmp_path: Path) -> None:
+    importer = "class Importer(Recipe):\n    pass\n"
+    tracked = write(
+        tmp_path,
+        {
+            "manage.py": "",
+            "shows/migrations/0001_initial.py": DJANGO,
+            "shows/migrations/0002_more.py": DJANGO,
+            "plays/deep/migrations/0001_initial.py": DJANGO,
+            "actors/migrations/__init__.py": "",
+            "recipes/migrations/importer.py": importer,
+            "recipes/migrations/sub/importer.py": importer,
+            "tests/app/migrations/0001_initial.py": DJANGO,
+            "shows/tests/plugin/migrations/0001_initial.py": DJANGO,
+            "vendor/lib/migrations/0001_initial.py": DJANGO,
+            "store/migrations/v2.py": f"run({DDL!r})\n",
+            "web/migrations/env.py": "",
+            "web/alembic.ini": INI.format("migrations"),
+            "web/migrations/versions/a1.py": revision("a1"),
+        },
+    )
+    proposal = look(tmp_path, tracked)
+    assert texts(proposal.django) == ["**/migrations/*.py", "!store/migrations/*.py"]
+    assert texts(proposal.exclude) == [
+        "recipes/migrations/*.py",
+        "shows/tests/**/migrations/*.py",
+        "tests/**/migrations/*.py",
+        "vendor/**/migrations/*.py",
+        "web/migrations/*.py",
+    ]
+    watch = reload(tmp_path, proposal).watch
+    expected = {
+        "actors/migrations/0001_initial.py": Kind.DJANGO,
+        "new/app/migrations/0001_initial.py": Kind.DJANGO,
+        "recipes/migrations/other.py": None,
+        "vendor/lib/migrations/0002.py": None,
+        "shows/tests/plugin/migrations/0002.py": None,
+        "store/migrations/v2.py": Kind.EMBEDDED,
+        "web/migrations/versions/b2.py": Kind.ALEMBIC,
+    }
+    assert {path: watch.kind_of(path) for path in expected} == expected
+
+
+def test_seeds_beside_numbered_sql_are_left_out_unless_they_are_migrations(tmp_path: Path) -> None:
+    names = ("sql/001_init.sql", "sql/seeds.sql", "sql/002_seeds.sql", "db/migrate/a.sql", "db/migrate/seeds.sql")
+    proposal = look(tmp_path, write(tmp_path, dict.fromkeys(names, DDL)))
+    assert texts(proposal.sql) == ["db/migrate/*.sql", "sql/*.sql"]
+    assert texts(proposal.exclude) == ["sql/seeds.sql"]
+    assert reload(tmp_path, proposal).watch.kind_of("sql/002_drop.sql") is Kind.SQL
+
+
+def test_revisions_in_a_folder_called_migrations_stay_watched(tmp_path: Path) -> None:
+    tracked = write(
+        tmp_path,
+        {"shows/migrations/0001_initial.py": DJANGO, "web/migrations/a1.py": revision("a1"), "web/migrations/x.py": ""},
+    )
+    watch = reload(tmp_path, look(tmp_path, tracked)).watch
+    assert watch.kind_of("web/migrations/b2.py") is Kind.ALEMBIC
+
+
+def test_what_came_after_the_configuration_and_is_not_watched_is_found(tmp_path: Path) -> None:
+    old = write(tmp_path, {"src/shows/migrations/0001_initial.py": DJANGO, "sql/001_init.sql": DDL})
+    watch = reload(tmp_path, look(tmp_path, old)).watch
+    assert unwatched(tmp_path, old, watch) == ()
+    new = {
+        "actors/migrations/0001_initial.py": DJANGO,
+        "src/plays/migrations/0001_initial.py": DJANGO,
+        "sql/002_drop.sql": DDL,
+        "more/V2__drop.sql": DDL,
+        "db/migrate/any.sql": DDL,
+        "moves/a1.py": revision("a1"),
+        "tests/migrations/0001_initial.py": DJANGO,
+        "vendor/alembic/a1.py": revision("a1"),
+        "db/seeds/001_seeds.sql": DDL,
+        "docs/001_example.sql": DDL,
+        "recipes/migrations/importer.py": "class Importer(Recipe):\n    pass\n",
+    }
+    tracked = [*old, *write(tmp_path, new)]
+    expected = ("actors/migrations/0001_initial.py", "db/migrate/any.sql", "moves/a1.py", "more/V2__drop.sql")
+    assert unwatched(tmp_path, tracked, watch) == tuple(sorted(expected))
+    on_purpose = replace(watch, exclude=("actors/", "db/", "mo*/"))
+    assert unwatched(tmp_path, tracked, on_purpose) == ()
 
 
 def test_tests_in_a_folder_that_is_watched_as_a_whole_are_excluded(tmp_path: Path) -> None:

@@ -90,6 +90,25 @@ def test_an_edited_configuration_is_left_alone(project: Path) -> None:
     assert path.read_text().endswith("# mine\n")
 
 
+def test_a_second_run_names_the_migrations_that_nothing_watches(project: Path) -> None:
+    ics_guard(project, "init", "--yes")
+    names = [f"actors/migrations/000{number}_x.py" for number in range(1, 8)]
+    for name in names:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(
+            "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n    x = 1\n"
+        )
+    done = ics_guard(project, "init", "--yes", "--json")
+    assert json.loads(done.stdout)["questions"] == []  # nothing of it is tracked, nor beside what is
+    git(project, "add", "-A")
+    (question,) = json.loads(ics_guard(project, "init", "--yes", "--json").stdout)["questions"]
+    assert "'actors/migrations/0005_x.py' and 2 more" in question
+    assert "? no pattern of [watch]" in ics_guard(project, "init", "--yes").stdout
+    path = project / "ics-guard.toml"
+    path.write_text(path.read_text().replace("[watch]", "[watch]\ndjango = ['*/migrations/*.py']", 1))
+    assert json.loads(ics_guard(project, "init", "--yes", "--json").stdout)["questions"] == []
+
+
 def test_nobody_to_ask_means_nothing_is_written(project: Path) -> None:
     done = ics_guard(project, "init")
     assert done.returncode == 2

@@ -54,7 +54,7 @@ def _operations(kind: Kind, path: str, before: bytes | None, after: bytes | None
         case Kind.ALEMBIC:
             return detect_alembic(before, after)
         case Kind.DJANGO:
-            return detect_django(before, after), None
+            return detect_django(path, before, after), None
         case Kind.SQL:
             return detect_sql(path, before, after), None
         case Kind.EMBEDDED:

@@ -6,8 +6,10 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 
 from ics_guard.detect.operations import Operation
+from ics_guard.detect.python_follow import called
 from ics_guard.detect.python_meaning import is_idle, meaning
-from ics_guard.detect.python_tree import Module
+from ics_guard.detect.python_tree import Function, Module
+from ics_guard.detect.sqlalchemy_reading import Scope
 from ics_guard.detect.text import word_set
 from ics_guard.model import Severity
 
@@ -37,12 +39,18 @@ _WHOLE_TABLE = word_set("drop_table create_table rebuild_table")
 _TOLD = 6
 
 
+def entry_function(module: Module, name: str) -> Function | ast.Lambda | None:
+    """Given the name of a way up or down, return the function of the file that it is, under whatever name."""
+    found = called(ast.Name(name, ast.Load()), Scope(module))
+    return module.functions.get(name) or (found[0] if found else None)
+
+
 def downgrade_findings(
     module: Module, suffix: str, up: Sequence[Operation], down: Sequence[Operation]
 ) -> list[Operation]:
     """Given a revision and what its ways up and down of one name do, return what is to be said of the way down."""
-    function = module.functions.get(f"downgrade{suffix}")
-    place = function or module.functions.get(f"upgrade{suffix}")
+    function = entry_function(module, f"downgrade{suffix}")
+    place = function or entry_function(module, f"upgrade{suffix}")
     identity = meaning([module.constants.get("revision", ast.Constant(None))], module)
     line, column = (place.lineno, place.col_offset + 1) if place else (1, 1)
 
@@ -57,8 +65,9 @@ def downgrade_findings(
     lost = [f"{found.operation} {found.object}".rstrip() for found in _losses(down)]
     if lost:
         result.append(finding("alembic.downgrade_drops", lost))
-    elsewhere = f"downgrade{suffix}" in module.constants or f"downgrade{suffix}" in module.imports
-    if not up or elsewhere:
+    named = f"downgrade{suffix}" in module.constants or f"downgrade{suffix}" in module.imports
+    elsewhere = named and function is None
+    if not up or elsewhere or isinstance(function, ast.Lambda):
         return result
     if function is None or (not down and all(_is_nothing(node, module) for node in function.body)):
         result.append(finding("alembic.downgrade_missing"))

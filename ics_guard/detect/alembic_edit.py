@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ics_guard.detect.alembic import revision_of
-from ics_guard.detect.alembic_downgrade import downgrade_findings
+from ics_guard.detect.alembic_downgrade import downgrade_findings, entry_function
 from ics_guard.detect.alembic_operations import DIRECTIVES, INERT
 from ics_guard.detect.alembic_sql import EXECUTES, executed
 from ics_guard.detect.alembic_walk import Walk
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
+from ics_guard.detect.python_follow import function_name
 from ics_guard.detect.python_meaning import loose_statements, meaning, reached_meaning
 from ics_guard.detect.python_plain import as_written
 from ics_guard.detect.python_tree import Function, Module, dotted, parse, reachable
@@ -99,31 +101,65 @@ def _downgrades(module: Module) -> list[Operation]:
 
 
 def _walked(module: Module, name: str) -> list[Operation]:
-    walk = Walk(module)
-    if name in module.functions:
-        walk.entry(name)
+    walk, function = Walk(module), entry_function(module, name)
+    if function is not None:
+        walk.entry(function)
     return walk.operations
 
 
 def _entries(module: Module, direction: str) -> list[str]:
-    return [name for name in module.functions if name == direction or re.fullmatch(rf"{direction}_\w+", name)]
+    """The functions that Alembic calls, by their names; some only have the name of one that is called otherwise."""
+    named = re.compile(rf"{direction}(?:_\w+)?")
+    aliases = [name for name in module.constants if named.fullmatch(name) and entry_function(module, name)]
+    return [*(name for name in module.functions if named.fullmatch(name)), *aliases]
 
 
 def _walk(module: Module, direction: str) -> Walk:
-    walk = Walk(module)
-    for name in sorted(
-        _entries(module, direction), key=lambda name: (name != direction, module.functions[name].lineno)
-    ):
-        if name not in walk.visited:
-            walk.entry(name)
+    walk, entries = Walk(module), list[tuple[bool, int, Function | ast.Lambda]]()
+    if direction == "upgrade":
+        walk.loaded(_run_on_loading(module))
+    for name in _entries(module, direction):
+        if (function := entry_function(module, name)) is not None:
+            entries.append((name != direction, function.lineno, function))
+    for _, _, function in sorted(entries, key=lambda entry: entry[:2]):
+        if function_name(function) not in walk.visited:
+            walk.entry(function)
     return walk
+
+
+def _run_on_loading(module: Module) -> list[ast.stmt]:
+    """Statements beside the functions that hold a directive, or call a function of the file that does."""
+    directives = {id(call) for call in _calls(module)}
+    return [
+        node
+        for node in module.tree.body
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        if not (
+            isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
+        )  # Alembic does not run it as a script
+        if any(_leads_to(call, directives, module) for call in _called_at_once(node))
+    ]
+
+
+def _called_at_once(node: ast.AST) -> Iterator[ast.Call]:
+    """The calls of a statement, but for those of lambdas and functions in it, which may come later or never."""
+    if isinstance(node, ast.Call):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield from _called_at_once(child)
+
+
+def _leads_to(call: ast.Call, directives: set[int], module: Module) -> bool:
+    reached = reachable(module, [call.func.id]) if isinstance(call.func, ast.Name) else []
+    return id(call) in directives or any(id(inner) in directives for node in reached for inner in ast.walk(node))
 
 
 def upgrade_operations(module: Module) -> list[Operation]:
     """Given a revision, return what its upgrade does, in order; what cannot be followed comes out as unknown."""
     walk = _walk(module, "upgrade")
     found = walk.operations
-    if "upgrade" not in module.functions and not _entries(module, "upgrade"):
+    if not _entries(module, "upgrade"):
         found.append(_simple(module, "alembic.foreign_code", "upgrade", "upgrade is not defined here", name="upgrade"))
     followed = walk.seen | _walk(module, "downgrade").seen
     for node in (*_calls(module), *_handed_over(module)):
@@ -241,7 +277,9 @@ def _identity(module: Module) -> str:
 def _reached(module: Module, direction: str) -> str:
     """The meaning of the functions of one direction, of all they lead to, and of what runs when the file is loaded."""
     entries = sorted(_entries(module, direction))
-    nodes = [*(module.functions[name] for name in entries), *loose_statements(module)]
+    loose = loose_statements(module)
+    loose += [node for node in _run_on_loading(module) if node not in loose]
+    nodes = [*filter(None, (entry_function(module, name) for name in entries)), *loose]
     return f"{entries} {reached_meaning(nodes, module)}"
 
 

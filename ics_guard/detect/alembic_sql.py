@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import replace
 
 from ics_guard.detect.operations import Operation
 from ics_guard.detect.python_follow import full_name
 from ics_guard.detect.python_meaning import meaning
 from ics_guard.detect.python_tree import dotted
+from ics_guard.detect.sql_places import source_places
 from ics_guard.detect.sql_read import read_statement
 from ics_guard.detect.sql_split import Statement, split
 from ics_guard.detect.sqlalchemy_reading import Scope, argument, is_always
@@ -29,6 +31,8 @@ _DDL_ELEMENTS = {
     "CreateSchema": "alembic.create_object",
     "DropSequence": "alembic.drop_object",
 }
+_COPIED_IN = re.compile(r"copy (?!\()[^()]+(?:\([^()]*\) )?from\b")
+"""`COPY t FROM …`, which `COPY t TO …` and `COPY (SELECT … FROM t) TO …` are not."""
 _QUERIES = frozenset({"select", "exists", "count", "query", "values", "literal"})
 
 
@@ -43,16 +47,13 @@ def executed(call: ast.Call, scope: Scope) -> list[Operation]:
         return [found for one in either for found in executed(one, scope)]
     if text is None:
         return _expression(call, resolved, scope)
-    while isinstance(resolved, ast.Call) and resolved.args:
-        resolved = scope.resolve(resolved.args[0])
-    place = resolved if isinstance(resolved, ast.Constant) and hasattr(resolved, "lineno") else call
-    return [
-        replace(
-            found, line=place.lineno + found.line - 1, column=place.col_offset + 1 if found.line == 1 else found.column
-        )
-        for statement in split(text)
-        for found in read_statement(statement) or _rows(statement)
-    ]
+    operations = [found for statement in split(text) for found in read_statement(statement) or _rows(statement)]
+    places = source_places(((found.line, found.column) for found in operations), text, given, call, scope)
+    result = list[Operation]()
+    for found in operations:
+        line, column = places[found.line, found.column]
+        result.append(replace(found, line=line, column=column))
+    return result
 
 
 def _rows(statement: Statement) -> list[Operation]:
@@ -61,7 +62,7 @@ def _rows(statement: Statement) -> list[Operation]:
     verbs = set(statement.words) if first == "with" else {first}
     if verbs & {"update", "delete", "replace", "merge"}:
         rule = "alembic.change_rows"
-    elif "insert" in verbs:
+    elif "insert" in verbs or _COPIED_IN.match(statement.canonical):
         rule = "alembic.insert_rows"
     else:
         return []

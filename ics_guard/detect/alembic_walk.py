@@ -55,9 +55,18 @@ class Walk:
         self._sure = True
         self._told: set[str] = set()
 
-    def entry(self, name: str) -> None:
-        """Walk the function of this name as it is called from outside."""
-        self._function(self.module.functions[name], Scope(self.module, results=self._results))
+    def entry(self, function: Function | ast.Lambda) -> None:
+        """Walk a function as it is called from outside."""
+        self._function(function, Scope(self.module, results=self._results))
+        self._left()
+
+    def loaded(self, statements: Iterable[ast.stmt]) -> None:
+        """Walk statements that run when the file is loaded."""
+        self._body(statements, Scope(self.module, results=self._results))
+        self._left()
+
+    def _left(self) -> None:
+        """Batches that were begun, and in which nothing was done."""
         pending, self._batches = self._batches, []
         for call, scope, table in pending:
             if all(found.table != table for found in self.operations):

@@ -8,20 +8,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from ics_guard.detect.django import migration_of
+from ics_guard.detect.django_class import migration_of
+from ics_guard.detect.django_fields import judged_by_history
 from ics_guard.detect.operations import Operation, to_change
-from ics_guard.detect.python_tree import assignments, parse
+from ics_guard.detect.python_tree import parse
 from ics_guard.model import Change, Kind
 
 
 @dataclass(frozen=True)
 class Migration:
-    """What a migration says of its place: what it depends on and replaces, as (app, name) pairs."""
+    """What a migration says of its place: what it depends on and replaces, as (app, name) pairs.
+
+    `known`: it says so here; else it may depend on anything.
+    """
 
     path: str
     line: int
     dependencies: frozenset[tuple[str, str]]
     replaces: frozenset[tuple[str, str]]
+    known: bool
 
 
 def django_graph_changes(
@@ -29,15 +34,17 @@ def django_graph_changes(
 ) -> list[Change]:
     """Given every file of one app's migrations (path -> content) before and after, and the changes of single files.
 
-    Return these changes, the deletion of what a squash replaces told as such, and after them what the graph shows: one
-    end of history more than before, and a dependency on a migration of the app that is not there.
+    Return these changes, the deletion of what a squash replaces told as such, and a field that is altered by what
+    earlier migrations say of it; after them what the graph shows: one end of history more than before, and a dependency
+    on a migration of the app that is not there.
     """
     known = dict[bytes, Migration | None]()
     old, new = _migrations(before, known), _migrations(after, known)
     squashed = {name for one in (*old.values(), *new.values()) for _, name in one.replaces}
     lacking = sorted(_lacking(new).items() - _lacking(old).items())
     facts = [_missing(name, new[name], parent) for name, parent in lacking] or _second_leaves(old, new)
-    return [*(_told_of_squash(change, squashed) for change in changes), *facts]
+    judged = judged_by_history(changes, after, _parents(new))
+    return [*(_told_of_squash(change, squashed) for change in judged), *facts]
 
 
 def _migrations(contents: Mapping[str, bytes], known: dict[bytes, Migration | None]) -> dict[str, Migration]:
@@ -57,8 +64,9 @@ def _read(content: bytes) -> Migration | None:
     migration = migration_of(module) if module else None
     if migration is None:
         return None
-    said = assignments(migration.body)
-    return Migration("", migration.lineno, _pairs(said.get("dependencies")), _pairs(said.get("replaces")))
+    dependencies, replaces = (_pairs(migration.said(name)) for name in ("dependencies", "replaces"))
+    known = migration.whole or migration.said("dependencies") is not None
+    return Migration("", migration.node.lineno, dependencies, replaces, known)
 
 
 def _pairs(node: ast.expr | None) -> frozenset[tuple[str, str]]:
@@ -86,6 +94,20 @@ def _replaced(migrations: Mapping[str, Migration]) -> set[str]:
     return {name for one in migrations.values() for _, name in one.replaces}
 
 
+def _parents(migrations: Mapping[str, Migration]) -> dict[str, list[str]]:
+    """For each migration those of the app that it builds on, a squash in the place of what it replaced."""
+    app = _app(migrations)
+    instead = {name: stem for stem, one in migrations.items() for _, name in one.replaces}
+    return {
+        stem: [
+            parent
+            for label, name in sorted(one.dependencies)
+            if label == app and (parent := name if name in migrations else instead.get(name, "")) not in ("", stem)
+        ]
+        for stem, one in migrations.items()
+    }
+
+
 def _lacking(migrations: Mapping[str, Migration]) -> dict[str, str]:
     app, known = _app(migrations), migrations.keys() | _replaced(migrations) | {"__first__", "__latest__"}
     return {
@@ -110,7 +132,8 @@ def _leaves(migrations: Mapping[str, Migration]) -> set[str]:
 def _second_leaves(old: Mapping[str, Migration], new: Mapping[str, Migration]) -> Iterator[Change]:
     before, after = _leaves(old), _leaves(new)
     added = sorted(after - before)
-    if added and len(after) > max(1, len(before)):
+    known = all(one.known for one in new.values())
+    if known and added and len(after) > max(1, len(before)):
         others = ", ".join(sorted(after - {added[-1]}))
         yield _change("django.second_leaf", added[-1], new[added[-1]], f"({added[-1]} stands beside {others}.)")
 

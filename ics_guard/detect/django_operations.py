@@ -42,6 +42,11 @@ _RULES: Mapping[str, str] = {
     "RemoveCollation": "remove_object",
     "RunPython": "run_python",
 }
+_TAKEN_BACK = {
+    "AlterUniqueTogether": ("unique_together", "remove_constraint"),
+    "AlterIndexTogether": ("index_together", "remove_index"),
+}
+"""What these do when they are given nothing."""
 _MODEL_FIRST = ("AddField", "RemoveField", "AlterField", "RenameField")
 _NO_COLUMN = ("ManyToManyField", "GeneratedField", "GenericRelation", "GenericForeignKey", "TaggableManager")
 _FILLED = ("AutoField", *_NO_COLUMN)
@@ -59,6 +64,8 @@ def read_operation(scope: Scope, call: ast.Call) -> list[Operation]:
     rule, model, thing = _RULES.get(name, ""), _model(scope, call, name), _object(scope, call, name)
     if name == "AddField":
         rule = "add_required_field" if _is_required(scope, argument(call, 2, "field")) else "add_field"
+    elif name in _TAKEN_BACK and _is_empty(scope, argument(call, 1, _TAKEN_BACK[name][0])):
+        rule = _TAKEN_BACK[name][1]
     elif name == "CreateModel" and _is_not_made(scope, call):
         rule = "state"
     elif not rule:
@@ -102,6 +109,14 @@ def _is_required(scope: Scope, field: ast.expr | None) -> bool:
     return not (is_constant(keyword(call, "null"), True) or _has_default(call) or kind.endswith(_FILLED))
 
 
+def _is_empty(scope: Scope, given: ast.expr | None) -> bool:
+    found = scope.resolve(given) if given else None
+    if isinstance(found, ast.Call):
+        return full_name(found.func, scope) in ("set", "list", "tuple", "frozenset") and not found.args
+    listed = isinstance(found, ast.List | ast.Tuple | ast.Set) and not found.elts
+    return listed or is_constant(found, None) or (isinstance(found, ast.Dict) and not found.keys)
+
+
 def _is_not_made(scope: Scope, call: ast.Call) -> bool:
     """A model that Django does not manage, or a proxy, has no table of its own."""
     options = scope.resolve(argument(call, 2, "options") or call)
@@ -124,7 +139,7 @@ def _run_sql(scope: Scope, call: ast.Call) -> list[Operation]:
             part = part.elts[0]
         text = scope.text(part)
         if text is None:
-            result.append(_at(call, "unknown_operation", "RunSQL", "", scope))
+            result.append(_at(call, "dynamic", "RunSQL", "", scope))
         else:
             result += [replace(found, line=call.lineno, column=call.col_offset + 1) for found in read_sql(text)]
     return result or [_at(call, "run_python", "RunSQL", "", scope)]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ics_guard.detect.python_names import Names, bound_names
 from ics_guard.detect.python_strings import pieces
 from ics_guard.detect.python_tree import Module, dotted
+from ics_guard.detect.signatures import named_places
 from ics_guard.detect.sql_split import split
 from ics_guard.detect.text import word_set
 
@@ -25,19 +26,6 @@ _TYPES = word_set(
 )
 _PLACES = {"Numeric": ("precision", "scale"), "NUMERIC": ("precision", "scale"), "DECIMAL": ("precision", "scale")}
 _LENGTH = ("length",)
-_DIRECTIVES = {
-    "add_column": "table_name column",
-    "drop_column": "table_name column_name",
-    "alter_column": "table_name column_name",
-    "rename_table": "old_table_name new_table_name",
-    "create_index": "index_name table_name columns",
-    "drop_index": "index_name table_name",
-    "drop_constraint": "constraint_name table_name type_",
-    "create_unique_constraint": "constraint_name table_name columns",
-    "create_check_constraint": "constraint_name table_name condition",
-    "create_foreign_key": "constraint_name source_table referent_table local_cols remote_cols",
-}
-"""Parameters that may be given by place or by name."""
 _MOVED = re.compile(r"sqlalchemy\.(?:types|schema|sql(?:\.\w+)?)\.(\w+)\Z")
 """One thing that SQLAlchemy offers in several places."""
 _SPELLINGS = {f"typing.{kind}": kind.lower() for kind in ("List", "Dict", "Set", "FrozenSet", "Tuple", "Type")}
@@ -76,9 +64,15 @@ def loose_statements(module: Module) -> list[ast.stmt]:
     return [
         node
         for node in module.tree.body
-        if not isinstance(node, _DEFINITIONS)
+        if (not isinstance(node, _DEFINITIONS) or _puts_elsewhere(node))
         and any(isinstance(inner, ast.stmt) and not _means_nothing(inner, module) for inner in ast.walk(node))
     ]
+
+
+def _puts_elsewhere(node: ast.stmt) -> bool:
+    """Whether an assignment changes something that is there already: `Migration.operations = …`."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return any(isinstance(inner, ast.Attribute | ast.Subscript) for one in targets for inner in ast.walk(one))
 
 
 def _means_nothing(node: ast.stmt, module: Module) -> bool:
@@ -262,7 +256,7 @@ class _Writer:
             [
                 *given,
                 *sorted(
-                    f"#{places[item.arg]}={self.write(item.value)}"
+                    f"#{places[item.arg]}={self._sql(item.value) if is_sql else self.write(item.value)}"
                     if item.arg in places
                     else f"{item.arg}={self.write(item.value)}"
                     for item in node.keywords
@@ -271,9 +265,9 @@ class _Writer:
         )
 
     def _places(self, node: ast.Call) -> Mapping[str | None, int]:
-        directive = dotted(node.func, self.module).partition("alembic.op.")[2]
-        if directive in _DIRECTIVES:
-            return {name: place for place, name in enumerate(_DIRECTIVES[directive].split())}
+        known = named_places(dotted(node.func, self.module))
+        if known:
+            return {name: place for place, name in enumerate(known)}
         if not self.follow or not isinstance(node.func, ast.Name) or node.func.id in self.module.imports:
             return {}
         function = self.module.functions.get(node.func.id)

@@ -12,6 +12,7 @@ import copy
 from collections.abc import Iterable
 
 from ics_guard.detect.python_tree import Module, dotted
+from ics_guard.detect.signatures import django_parameters
 from ics_guard.detect.sql_split import split
 
 
@@ -49,8 +50,16 @@ class _Stripper(ast.NodeTransformer):
             case ast.Call(args=[argument]) if dotted(node.func, self._module) == "alembic.op.f":
                 return self.visit(argument)
             case ast.Call():
+                self._name_arguments(node)
                 node.keywords.sort(key=lambda keyword: keyword.arg or "")
         for name in ("annotation", "returns", "type_comment", "type_params", "kind"):
             if hasattr(node, name):
                 setattr(node, name, [] if name == "type_params" else None)
         return self.generic_visit(node)
+
+    def _name_arguments(self, node: ast.Call) -> None:
+        """What an operation of Django is given by place, as if it were given by name."""
+        names = django_parameters(dotted(node.func, self._module))
+        if len(node.args) <= len(names) and not any(isinstance(argument, ast.Starred) for argument in node.args):
+            given = zip(names, node.args, strict=False)
+            node.args, node.keywords = [], [*node.keywords, *(ast.keyword(name, value) for name, value in given)]

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+_BLOCKS = ast.If | ast.Try | ast.TryStar | ast.With | ast.For | ast.While
 
 
 @dataclass(frozen=True)
 class Module:
-    """A parsed file: its tree, what its imported names stand for, its functions, and what is assigned at the top."""
+    """A parsed file: its tree, what its imported names stand for, its functions, and what is assigned at the top.
+
+    `source` is the file as it is written.
+    """
 
     tree: ast.Module
     imports: Mapping[str, str]
     functions: Mapping[str, Function]
     classes: Mapping[str, ast.ClassDef]
     constants: Mapping[str, ast.expr]
+    source: bytes
 
 
 def parse(content: bytes) -> Module | None:
@@ -38,7 +43,17 @@ def parse(content: bytes) -> Module | None:
         elif isinstance(node, ast.Import | ast.ImportFrom):
             for name, target in _imported(node).items():
                 imports[name] = _either(imports.get(name, target), target)
-    return Module(tree, imports, functions, classes, assignments(tree.body))
+    return Module(tree, imports, functions, classes, assignments(tree.body), content)
+
+
+def top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Given statements, yield them, and for `if`, `try`, `with` and loops what stands in them, in order."""
+    for node in body:
+        yield node
+        if isinstance(node, _BLOCKS):
+            handlers = [handler.body for handler in getattr(node, "handlers", [])]
+            for inner in (node.body, *handlers, getattr(node, "orelse", []), getattr(node, "finalbody", [])):
+                yield from top_level(inner)
 
 
 def assignments(body: Iterable[ast.stmt]) -> dict[str, ast.expr]:

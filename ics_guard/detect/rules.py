@@ -143,6 +143,7 @@ _DJANGO = {
     "django.change_rows": _ALEMBIC["alembic.change_rows"],
     "django.delete_all": Rule(_D, "Deleting without a filter loses every row of the table."),
     "django.update_all": Rule(_D, "Updating without a filter overwrites a column in every row."),
+    "django.narrow_type": _ALEMBIC["alembic.narrow_type"],
     "django.set_not_null": _ALEMBIC["alembic.set_not_null"],
     "django.set_not_null_filled": _ALEMBIC["alembic.set_not_null_filled"],
     "django.on_new_model": _SQL["sql.on_new_table"],
@@ -156,6 +157,8 @@ _DJANGO = {
         _A, "A squash took the place of the migration: databases that ran it stay as they are."
     ),
     "django.unknown_operation": Rule(_U, "The operation is not one that Django itself provides."),
+    "django.foreign_code": Rule(_U, "What the migration is, or part of it, comes from code that cannot be seen here."),
+    "django.dynamic": Rule(_U, "The SQL comes from somewhere else while it runs, so it cannot be read beforehand."),
     "django.helper": Rule(_U, "A file that is no migration holds code that migrations may run."),
     "django.migration": Rule(_A, "A migration without operations still moves the head."),
     "django.migration_deleted": Rule(_R, "Databases that ran the migration no longer match the history."),

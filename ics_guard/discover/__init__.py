@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ics_guard.discover.look import look
+from ics_guard.discover.look import look, unwatched
 from ics_guard.discover.nouns import Artifact, Database, Pattern, Proposal
 from ics_guard.discover.rendering import render
 
-__all__ = ["Artifact", "Database", "Pattern", "Proposal", "look", "render"]
+__all__ = ["Artifact", "Database", "Pattern", "Proposal", "look", "render", "unwatched"]

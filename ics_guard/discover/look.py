@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from ics_guard.config import Watch
+from ics_guard.config.patterns import compiled, matches
 from ics_guard.discover.artifacts import find_artifacts
 from ics_guard.discover.matching import match_databases
 from ics_guard.discover.nouns import Pattern, Proposal
-from ics_guard.discover.schema_code import find_schema_code
+from ics_guard.discover.schema_code import find_schema_code, migration_files
 from ics_guard.discover.worktree import walk
 
 
@@ -33,6 +35,15 @@ def look(root: Path, tracked: Iterable[str]) -> Proposal:
         questions=(*schema.questions, *questions),
     )
     return _writable(found)
+
+
+def unwatched(root: Path, tracked: Iterable[str], watch: Watch) -> tuple[str, ...]:
+    """Given a work tree and what is watched in it, return what looks like a migration, is not watched, and was not
+    left out on purpose.
+    """
+    excluded = compiled(watch.exclude)
+    found = migration_files(walk(root, tracked))
+    return tuple(path for path in found if watch.kind_of(path) is None and not matches(excluded, path))
 
 
 def _writable(proposal: Proposal) -> Proposal:

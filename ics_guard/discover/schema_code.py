@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ics_guard.config.patterns import literal
+from ics_guard.config.patterns import compiled, literal, matches
 from ics_guard.discover.alembic_setups import Setup, find_setups
+from ics_guard.discover.django_apps import django_patterns, only_named_so
 from ics_guard.discover.literals import count_ddl, holds_ddl, may_hold_ddl, string_literals, tables_created
 from ics_guard.discover.nouns import Pattern
 from ics_guard.discover.revisions import Migration, read_migration
@@ -22,6 +23,8 @@ _MIGRATION_ROOMS = {"migrations", "migrate", "migration"}
 _TABLENAME = re.compile(r"""^\s+__tablename__\s*(?::[^=\n]+)?=\s*["'](\w+)["']""", re.MULTILINE)
 _MODEL = re.compile(r"^class \w+\([^)]*\b(?:Model|Base|DeclarativeBase|SQLModel)\b[^)]*\):", re.MULTILINE)
 _COLUMN = re.compile(r"=\s*(?:\w+\.)?(?:Column|mapped_column|Field)\(")
+_NUMBERED = re.compile(r"(?:v_?)?\d|[vru]\d*(?:[._]\d+)*__", re.IGNORECASE)
+"""A name that says that others come before or after: `001_init.sql`, `2024_01_01_init.sql`, `V1__init.sql`."""
 _SEEDS = re.compile(r"(?:^|[/_.-])(?:seeds?|dumps?)(?:[/_.-]|$)")
 
 
@@ -41,13 +44,12 @@ class SchemaCode:
 
 def find_schema_code(tree: WorkTree) -> SchemaCode:
     """Given a work tree, return what in it decides a schema. Tests, examples, documents and vendored code do not."""
-    candidates = [p for p in tree.code if tree.sizes[p] <= _LARGEST and p.endswith((*CODE, ".sql"))]
-    texts = {path: tree.read(path) for path in candidates if not is_aside(path) and not is_document(path)}
+    texts = _texts(tree, (*CODE, ".sql"))
     python = {path: text for path, text in texts.items() if path.endswith(".py")}
-    migrations = [found for path, text in python.items() if (found := read_migration(path, text))]
+    migrations = _migrations(texts)
     setups, questions = find_setups(tree, migrations)
     tables = {table for setup in setups for table in setup.tables}
-    sql = {p: t for p, t in texts.items() if p.endswith(".sql") and not _SEEDS.search(p.lower()) and holds_ddl(t)}
+    sql = _with_ddl(texts)
     for text in sql.values():
         tables.update(tables_created(text))
     taken = {one.path for one in migrations}
@@ -60,26 +62,51 @@ def find_schema_code(tree: WorkTree) -> SchemaCode:
     for text in python.values():
         tables.update(name.lower() for name in _TABLENAME.findall(text))
     embedded, exclude, more = _embedded(counts, tree)
+    models = tuple(Pattern(literal(path), "classes mapped to tables") for path in _models(code) if path not in counts)
+    django = django_patterns(migrations)
+    watched_sql = _sql(sql)
+    home = frozenset(folder for setup in setups for folder in setup.folders)
+    apart, excluded = only_named_so(tree, migrations, django, (*embedded, *models), home)
     return SchemaCode(
         tuple(setups),
-        _django(migrations),
-        _sql(sql),
+        (*django, *apart),
+        watched_sql,
         embedded,
-        tuple(Pattern(literal(path), "classes mapped to tables") for path in _models(code) if path not in counts),
-        exclude,
+        models,
+        (*excluded, *exclude, *_seeds(tree, watched_sql)),
         frozenset(tables),
         (*questions, *more),
     )
 
 
-def _django(migrations: Iterable[Migration]) -> tuple[Pattern, ...]:
-    counts: dict[str, int] = defaultdict(int)
-    for one in migrations:
-        if not one.revision:
-            counts[PurePosixPath(one.path).parent.as_posix()] += 1
-    return tuple(
-        Pattern(_glob(folder, ".py"), f"{count} Django migrations") for folder, count in sorted(counts.items())
-    )
+def migration_files(tree: WorkTree) -> list[str]:
+    """Given a work tree, return the files in it that look like migrations: by what is in them, SQL by its name too."""
+    texts = _texts(tree, (".py", ".sql"))
+    sql = [path for path in _with_ddl(texts) if _is_migration_room(_room(path)) or _is_numbered(path)]
+    return sorted([*(one.path for one in _migrations(texts)), *sql])
+
+
+def _texts(tree: WorkTree, ends: tuple[str, ...]) -> dict[str, str]:
+    candidates = [path for path in tree.code if tree.sizes[path] <= _LARGEST and path.endswith(ends)]
+    return {path: tree.read(path) for path in candidates if not is_aside(path) and not is_document(path)}
+
+
+def _migrations(texts: Mapping[str, str]) -> list[Migration]:
+    python = ((path, text) for path, text in texts.items() if path.endswith(".py"))
+    return [found for path, text in python if (found := read_migration(path, text))]
+
+
+def _with_ddl(texts: Mapping[str, str]) -> dict[str, str]:
+    sql = {path: text for path, text in texts.items() if path.endswith(".sql") and not _SEEDS.search(path.lower())}
+    return {path: text for path, text in sql.items() if holds_ddl(text)}
+
+
+def _is_migration_room(folder: str) -> bool:
+    return PurePosixPath(folder).name in _MIGRATION_ROOMS
+
+
+def _is_numbered(path: str) -> bool:
+    return bool(_NUMBERED.match(PurePosixPath(path).name))
 
 
 def _sql(files: Iterable[str]) -> tuple[Pattern, ...]:
@@ -89,19 +116,27 @@ def _sql(files: Iterable[str]) -> tuple[Pattern, ...]:
     found = []
     for folder, paths in sorted(folders.items()):
         deep = any(PurePosixPath(path).parent.as_posix() != folder for path in paths)
-        migrations = PurePosixPath(folder).name in _MIGRATION_ROOMS
-        if len(paths) == 1 and not migrations:
+        if len(paths) == 1 and not _is_migration_room(folder) and not _is_numbered(paths[0]):
             found.append(Pattern(literal(paths[0]), "it defines tables"))
         else:
             pattern = f"{_glob(folder, '')}*/*.sql" if deep else _glob(folder, ".sql")
-            found.append(Pattern(pattern, f"{len(paths)} files with DDL"))
+            several = f"{len(paths)} files with DDL" if len(paths) > 1 else "a file with DDL, and the next one"
+            found.append(Pattern(pattern, several))
     return tuple(found)
+
+
+def _seeds(tree: WorkTree, watched: Iterable[Pattern]) -> tuple[Pattern, ...]:
+    """Files of rows beside schema code, but for those that are migrations themselves."""
+    spec = compiled(pattern.text for pattern in watched)
+    named = (path for path in tree.code if path.endswith(".sql") and _SEEDS.search(path.lower()))
+    rows = (path for path in named if not _is_numbered(path) and not _is_migration_room(_room(path)))
+    return tuple(Pattern(literal(path), "rows, by its name") for path in rows if matches(spec, path))
 
 
 def _room(path: str) -> str:
     """The folder to watch for an SQL file: the folder of migrations above it, or else its own."""
     parents = [parent.as_posix() for parent in PurePosixPath(path).parents]
-    return next((parent for parent in parents if PurePosixPath(parent).name in _MIGRATION_ROOMS), parents[0])
+    return next((parent for parent in parents if _is_migration_room(parent)), parents[0])
 
 
 def _embedded(

@@ -80,6 +80,13 @@ def is_aside(path: str) -> bool:
     return named or stem.endswith(("_test", "_tests", ".test", ".spec")) or not _ASIDE.isdisjoint(folders)
 
 
+def not_the_products(path: str) -> str:
+    """Given a path, return the outermost folder of it that holds tests, examples or somebody else's code, or ""."""
+    folders = path.split("/")[:-1]
+    apart = (name.lower() in _ASIDE or name in _VENDORED | _NEVER for name in folders)
+    return next(("/".join(folders[: place + 1]) for place, found in enumerate(apart) if found), "")
+
+
 def is_document(path: str) -> bool:
     """Given a path, return whether it is written for people."""
     return path.lower().endswith((".md", ".rst", ".txt", ".adoc")) or not _DOCUMENTS.isdisjoint(path.split("/")[:-1])

@@ -278,6 +278,63 @@ def test_named_and_asynchronous_upgrades_count(find: Find) -> None:
     assert found(find(Kind.ALEMBIC, None, text)) == ["alembic.drop_table t", "alembic.drop_table u"]
 
 
+@pytest.mark.parametrize(
+    ("ways", "rules"),
+    [
+        ("def up2():\n    op.drop_table('t')\n\nupgrade = up2\n", ["alembic.drop_table t"]),
+        ("def up3():\n    op.drop_table('t')\n\nup2 = up3\nupgrade = up2\n", ["alembic.drop_table t"]),
+        ("upgrade = lambda: op.drop_table('t')\n", ["alembic.drop_table t"]),
+        ("from app import up2\nupgrade = up2\n", ["alembic.foreign_code b2"]),
+        ("upgrade = made()\n", ["alembic.foreign_code b2"]),
+        ("def up2():\n    op.drop_table('t')\n\nupgrade_one = upgrade_two = up2\n", ["alembic.drop_table t"]),
+    ],
+)
+def test_a_way_up_under_another_name_is_followed(find: Find, ways: str, rules: list[str]) -> None:
+    assert found(find(Kind.ALEMBIC, None, HEAD + ways)) == rules
+    edited = [
+        change.rule for change in find(Kind.ALEMBIC, HEAD + ways, HEAD + ways.replace("table('t')", "table('u')"))
+    ]
+    assert edited == (["alembic.drop_table", "alembic.operation_removed"] if "op." in ways else [])
+
+
+def test_a_way_down_under_another_name_is_followed(find: Find) -> None:
+    text = HEAD + "def make():\n    op.create_table('t')\n\ndef drop():\n    op.drop_table('t')\n\n"
+    changes = detect(Kind.ALEMBIC, "x.py", None, f"{text}upgrade = make\ndowngrade = drop\n".encode())
+    assert [change.rule for change in changes] == ["alembic.create_table", "alembic.downgrade_drops"]
+    assert changes[-1].line == text[: text.index("def drop")].count("\n") + 1
+
+
+PLACES = [
+    (r"""op.execute("\n\nDROP TABLE t")""", [(1, 12)]),
+    (r"""op.execute("\n\nDROP TABLE t;\nDROP TABLE u")""", [(1, 12), (1, 12)]),
+    (r"""op.execute(f"\n\n\n\nDROP TABLE {x}")""", [(1, 12)]),
+    ('''op.execute("""\n  DROP TABLE t;\n\n    DROP TABLE u\n""")''', [(2, 3), (4, 5)]),
+    ('''op.execute(f"""\n  DROP TABLE {t};\n\n    DROP TABLE u\n""")''', [(2, 3), (4, 5)]),
+    ('''op.execute("""\n-- DROP TABLE t\n  DROP TABLE t\n""")''', [(3, 3)]),
+    ('''op.execute("""\n\n  DROP TABLE t;\n  DROP TABLE u\n""".strip())''', [(3, 3), (4, 3)]),
+    ('''op.execute(sa.text("""\\\n\n\n  DROP TABLE t;\n  DROP TABLE u\n"""))''', [(4, 3), (5, 3)]),
+    ("""op.execute(\n    "DROP TABLE t;\\n"\n    "DROP TABLE u"\n)""", [(2, 5), (3, 6)]),
+    ("""op.execute("DROP TABLE {}".format(TBL))""", [(1, 12)]),
+    ("""op.execute("DROP TABLE %s" % TBL)""", [(1, 12)]),
+    ("""op.execute("drop table t".upper())""", [(1, 12)]),
+    ("""for t in ("a", "b"):\n    op.execute("\\n\\n\\n\\nDROP TABLE " + t)""", [(2, 16), (2, 16)]),
+    ("""x = 1\nop.execute("; ".join(["DROP TABLE t", "DROP TABLE u"]))""", [(2, 1), (2, 1)]),
+    ("""x = 1\nop.execute(SQL)""", [(-4, 7)]),
+]
+
+
+@pytest.mark.parametrize(("body", "places"), PLACES)
+def test_a_statement_is_where_it_is_written(find: Find, body: str, places: list[tuple[int, int]]) -> None:
+    text = f"{HEAD}TBL = 't'\nSQL = 'DROP TABLE x'\n\n\ndef upgrade():\n    if 1:\n{textwrap.indent(body, ' ' * 8)}"
+    start = text[: text.index("    if 1:")].count("\n") + 1
+    lines = text.splitlines()
+    for path in (text, text.replace("\n", "\r\n")):
+        changes = [change for change in find(Kind.ALEMBIC, None, path) if change.rule != "alembic.downgrade_missing"]
+        at = [(change.line - start, change.column - (8 if change.line > start else 0)) for change in changes]
+        assert at == places
+        assert all(change.line <= len(lines) for change in changes)
+
+
 def test_recursion_and_repetition_come_to_an_end(find: Find) -> None:
     extra = "def a():\n    b()\n    b()\n\ndef b():\n    a()\n    op.drop_table('t')\n"
     assert "alembic.drop_table t" in found(find(Kind.ALEMBIC, None, revision("a()", extra=extra)))

@@ -45,7 +45,7 @@ HITS = [
     ("migrations.RunSQL('DROP TABLE t', migrations.RunSQL.noop)", "sql.drop_table t"),
     ("migrations.RunSQL([('DROP TABLE t', None)])", "sql.drop_table t", "django.irreversible RunSQL"),
     ("migrations.RunSQL(sql='UPDATE t SET a = 1 WHERE b', reverse_sql='')", "django.run_python "),
-    ("migrations.RunSQL(open('x').read(), '')", "django.unknown_operation "),
+    ("migrations.RunSQL(open('x').read(), '')", "django.dynamic "),
     ("migrations.RunSQL('DROP ' + 'TABLE {}'.format('t'), '')", "sql.drop_table t"),
     ("migrations.SeparateDatabaseAndState(database_operations=[migrations.DeleteModel('Show')])",
      "django.delete_model show"),
@@ -58,6 +58,10 @@ HITS = [
     ("migrations.AddField('show', 'tags', TaggableManager(through='x'))", "django.add_field show.tags"),
     ("migrations.AddField('show', 'n', models.IntegerField(default=None))", "django.add_required_field show.n"),
     ("TrigramExtension()", "django.create_object "),
+    ("migrations.AlterUniqueTogether('show', {('a', 'b')})", "django.add_constraint show"),
+    ("migrations.AlterUniqueTogether('show', set())", "django.remove_constraint show"),
+    ("migrations.AlterUniqueTogether(name='show', unique_together=None)", "django.remove_constraint show"),
+    ("migrations.AlterIndexTogether('show', index_together=[])", "django.remove_index show"),
     ("AddIndexConcurrently('show', models.Index(fields=['a'], name='i'))", "django.add_index show"),
     ("RemoveCollation('c', locale='x')", "django.remove_object c"),
     ("migrations.CreateModel('Show', []), migrations.AddField('show', 'n', models.IntegerField())",
@@ -95,6 +99,8 @@ def test_a_new_migration_is_its_operations(find: Find, operations: str, expected
         migration(ADD).replace("class Migration", "class  Migration").replace("operations =", "operations: list ="),
         migration(ADD).replace("import migrations, models", "import migrations as migrations, models"),
         migration(ADD).replace("    dependencies", "    '''Why.'''\n    dependencies"),
+        migration("migrations.AddField(name='title', model_name='show', field=models.TextField(null=True))"),
+        migration("migrations.AddField('show', 'title', field=models.TextField(null=True))"),
     ],
 )
 def test_an_edit_without_meaning_is_no_change(find: Find, after: str) -> None:
@@ -205,3 +211,106 @@ def test_django_knows_a_migration_by_the_name_of_its_file(previous: str, path: s
     found = detect(Kind.DJANGO, path, content, content, previous_path=previous)
     assert [change.rule for change in found] == rules
     assert detect(Kind.DJANGO, "app/migrations/b.py", b"x = 1", b"x = 1", previous_path="app/migrations/a.py") == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("RunSQL('DROP TABLE t', 'SELECT 1')", "RunSQL(reverse_sql='SELECT 1', sql='drop  table t')"),
+        ("RenameField('show', 'a', 'b')", "RenameField(model_name='show', old_name='a', new_name='b')"),
+        ("RunPython(fill, fill)", "RunPython(code=fill, reverse_code=fill)"),
+        (
+            "CreateModel('Show', [('id', models.AutoField())])",
+            "CreateModel(fields=[('id', models.AutoField())], name='Show')",
+        ),
+    ],
+)
+def test_arguments_by_place_or_by_name_are_one_thing(find: Find, before: str, after: str) -> None:
+    old, new = (migration(f"migrations.{text}") for text in (before, after))
+    assert find(Kind.DJANGO, old, new) == find(Kind.DJANGO, new, old) == []
+
+
+HEAD = "from django.db import migrations as m\nfrom django.db.models import *\n"
+BASE = "class Base(m.Migration):\n    operations = [m.DeleteModel('Show')]\n\n\n"
+OWN = "class Migration(m.Migration):\n    dependencies = [('app', '0001')]\n    operations = [m.DeleteModel('A')]\n\n\n"
+
+ELSEWHERE = [
+    (BASE + "class Migration(Base):\n    dependencies = []\n", "django.delete_model show"),
+    (BASE + "class Mixin:\n    pass\n\n\nclass Migration(Mixin, Base):\n    pass\n", "django.delete_model show"),
+    (BASE + "class Migration(Base):\n    operations = [*Base.operations, m.DeleteModel('B')]\n",
+     "django.delete_model show", "django.delete_model b"),
+    (BASE + "class Migration(Base):\n    operations = []\n", "django.migration "),
+    (BASE + "Migration = Base\n", "django.delete_model show"),
+    (BASE + "if x:\n    Migration = Base\n", "django.delete_model show"),
+    ("Migration = type('Migration', (m.Migration,), {'operations': [m.DeleteModel('X')]})", "django.delete_model x"),
+    ("Migration = type('Migration', (m.Migration,), made)", "django.foreign_code "),
+    ("Migration = make(m.Migration)", "django.foreign_code "),
+    ("from app.migrations.base import Migration", "django.foreign_code "),
+    ("from .base import *", "django.foreign_code "),
+    ("try:\n    from .base import Migration\nexcept ImportError:\n    pass", "django.foreign_code "),
+    ("from .base import Migration as M\n\n\nclass Migration(M):\n    dependencies = []\n", "django.foreign_code "),
+    ("from .base import Foo\n\n\nclass Migration(Foo):\n    dependencies = []\n", "django.foreign_code "),
+    ("from .base import Foo\n\n\nclass Migration(Foo):\n    operations = [m.DeleteModel('A')]\n",
+     "django.delete_model a"),
+    ("from .base import Migration\nMigration.operations = [m.DeleteModel('A')]", "django.foreign_code "),
+    ("globals()['Migration'] = make()", "django.foreign_code "),
+    ("if x:\n    class Migration(m.Migration):\n        operations = []\nelse:\n    class Migration(m.Migration):\n"
+     "        operations = [m.DeleteModel('A')]\n", "django.delete_model a", "django.foreign_code "),
+    (OWN + "Migration.operations = [m.DeleteModel('after')]", "django.delete_model a", "django.delete_model after"),
+    (OWN + "Migration.operations += [m.DeleteModel('after')]", "django.delete_model a", "django.delete_model after"),
+    (OWN + "Migration.operations.append(m.DeleteModel('after'))", "django.delete_model a", "django.delete_model after"),
+    (OWN + "for n in ('b', 'c'):\n    Migration.operations.insert(0, m.DeleteModel(n))",
+     "django.delete_model a", "django.delete_model b", "django.delete_model c"),
+    (OWN + "Migration.operations.clear()", "django.delete_model a", "django.unknown_operation "),
+    (OWN + "setattr(Migration, 'operations', more)", "django.delete_model a", "django.unknown_operation "),
+    (OWN + "def grow():\n    Migration.operations.append(1)\n\n\ngrow()",
+     "django.delete_model a", "django.unknown_operation "),
+    (BASE + "class Migration(Base):\n    pass\n\n\nBase.operations += [m.DeleteModel('B')]",
+     "django.delete_model show", "django.delete_model b"),
+    (OWN + "Migration.atomic = False", "django.delete_model a"),
+    ("@wrapped\n" + OWN, "django.delete_model a", "django.foreign_code "),
+    (OWN + "    @property\n    def operations(self):\n        return []\n".replace("\n\n\n", ""),
+     "django.delete_model a", "django.foreign_code "),
+    ("class Migration(m.Migration):\n    dependencies, operations = [], [m.DeleteModel('A')]\n",
+     "django.unknown_operation "),
+    ("class Migration(m.Migration):\n    try:\n        operations = []\n    except E:\n"
+     "        operations = [m.DeleteModel('A')]\n", "django.delete_model a"),
+    ("class Migration(m.Migration):\n    operations = []\n    operations[0:0] = more\n", "django.unknown_operation "),
+    ("class Migration(m.Migration):\n    operations = []\n    fill(operations)\n", "django.unknown_operation "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "expected"), [(first, rest) for first, *rest in ELSEWHERE])
+def test_operations_that_a_migration_gets_another_way(find: Find, text: str, expected: list[str]) -> None:
+    text = text.replace("\n\n\n    @", "\n    @")
+    assert [f"{change.rule} {change.object}" for change in find(Kind.DJANGO, None, HEAD + text)] == expected
+
+
+def test_operations_put_into_a_class_from_below_are_part_of_it(find: Find) -> None:
+    text = HEAD + OWN + "Migration.operations = [m.DeleteModel('after')]\n"
+    changes = find(Kind.DJANGO, text, text.replace("after", "other"))
+    assert [change.rule for change in changes] == ["django.delete_model", "django.operation_removed"]
+    assert find(Kind.DJANGO, text, text.replace("[m.Del", "[\n    m.Del")) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("recipes/migrations/__init__.py", "from .base import Migration\n"),
+        ("recipes/migrations/importer.py", "class Importer(Recipe):\n    pass\n\n\nMigration = 'x'\n"),
+        ("recipes/migrations/importer.py", "from .base import Importer\nsetattr(Importer, 'a', 1)\n"),
+        (
+            "store/migrations/m0001_v1.py",
+            "from store.migrations import Migration\nFIRST = Migration(1, 'DROP TABLE t')\n",
+        ),
+        ("store/migrations/types.py", "from .base import Migration\n\n\ndef run(one: Migration):\n    one.go()\n"),
+        ("recipes/migrations/nextcloud.py", "from ._base import Base\n\n\nclass Nextcloud(Base):\n    x = 1\n"),
+        ("app/migrations/0002_b.py", "from django.db.migrations import Migration\n"),
+        (
+            "recipes/migrations/types.py",
+            "from collections import namedtuple\nMigration = namedtuple('Migration', 'a')\n",
+        ),
+    ],
+)
+def test_what_only_looks_like_a_migration_that_comes_from_elsewhere(find: Find, path: str, text: str) -> None:
+    assert find(Kind.DJANGO, None, text, path) == find(Kind.DJANGO, text, None, path) == []

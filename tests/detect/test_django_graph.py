@@ -26,6 +26,11 @@ def folder(**files: bytes) -> dict[str, bytes]:
 
 CHAIN = folder(x0001=file(), x0002=file("0001"), x0003=file("0002"))
 SQUASH = folder(x0001_squashed=file(replaces=("0001", "0002")))
+ELSEWHERE = b"from app.base import Migration\n"
+MADE = (
+    b"import django.db.migrations as m\n"
+    b"Migration = type('Migration', (m.Migration,), {'dependencies': [('shows', '0003')]})\n"
+)
 
 FACTS = [
     (CHAIN, CHAIN | folder(x0004=file("0003")), []),
@@ -38,6 +43,10 @@ FACTS = [
     (CHAIN, folder(x0001=file(), x0003=file("0002")), ["django.parent_missing 0003"]),
     (CHAIN | folder(x0004=file("0002")), CHAIN | folder(x0004=file("0002")) | folder(x0005=file("0003")), []),
     (CHAIN, CHAIN | folder(x__init__=b"", xbroken=b"class Migration("), []),
+    (CHAIN, CHAIN | folder(x0004=ELSEWHERE), []),
+    (CHAIN, CHAIN | folder(x0004=ELSEWHERE, x0005=file("0004")), []),
+    (CHAIN, CHAIN | folder(x0004=ELSEWHERE, x0005=file("0033")), ["django.parent_missing 0005"]),
+    (CHAIN, CHAIN | folder(x0004=MADE), []),
     ({}, CHAIN, []),
     (CHAIN, {}, []),
 ]  # fmt: skip

@@ -26,7 +26,9 @@ DOCUMENTED = (Path(__file__).parents[2] / "docs" / "detection.md").read_text()
 CELL = re.compile(r"(?:(?P<where>[a-z]+) )?(?P<codes>`.+`)(?P<gone> → \*gone\*)?")
 WAY_DOWN = re.compile(r"up `(?P<up>[^`]+)` down (?P<codes>`.+`)")
 COLUMNS = re.compile(r"(?<!\\)\|")
-FILE = re.compile(r"(?P<name>\w+)(?: after (?P<parents>\w+(?:, \w+)*))?(?: replaces (?P<replaced>\w+))?")
+FILE = re.compile(
+    r"(?P<name>\w+)(?: after (?P<parents>\w+(?:, \w+)*))?(?: replaces (?P<replaced>\w+))?(?:: (?P<done>.+))?"
+)
 
 
 class Row(NamedTuple):
@@ -136,8 +138,8 @@ def django_file(_: int, text: str) -> tuple[str, bytes]:
     parents = [("app", name) for name in (found["parents"] or "").split(", ") if name]
     replaced = [("app", found["replaced"])] if found["replaced"] else []
     return f"app/migrations/{found['name']}.py", (
-        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
-        f"    replaces = {replaced}\n    dependencies = {parents}\n    operations = []\n"
+        "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n"
+        f"    replaces = {replaced}\n    dependencies = {parents}\n    operations = [{found['done'] or ''}]\n"
     ).encode()
 
 
