@@ -11,6 +11,7 @@ _TOKEN = re.compile(
       | (?P<other> . )""",
     re.DOTALL | re.VERBOSE,
 )
+_BODY = re.compile(r"\$(\w*)\$(.*)\$\1\$", re.DOTALL)
 _DOWN = re.compile(
     r"^--\s*(?:\+goose\s+down|\+migrate\s+down|migrate:down|@down)\b.*?(?=^--\s*(?:\+goose\s+up|migrate:up)\b|\Z)",
     re.IGNORECASE | re.DOTALL | re.MULTILINE,
@@ -63,7 +64,9 @@ def _split(text: str) -> list[tuple[list[str], str]]:
 
 
 def _plain(token: str) -> str:
-    """Quotes around a name that means the same without them are a matter of taste."""
+    """Quotes around a name that means the same without them are a matter of taste, the layout of a body is another."""
+    if body := _BODY.fullmatch(token):
+        return f"$$ {' ; '.join(statements(body[2]))} $$"
     if re.fullmatch(r"\w+", token):
         return token.lower()
     return token[1:-1] if re.fullmatch(r"""(["`])[a-z_][a-z0-9_]*\1""", token) else token
