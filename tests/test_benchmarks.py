@@ -241,7 +241,7 @@ def test_statements_are_told_apart_from_their_spelling() -> None:
         "insert into t values ( 'A;b' )",
     ]
     assert [is_structure(one) for one in statements(text)] == [True, True, False]
-    assert statements("select $f$ A; B $f$;") == ["select $f$ A; B $f$"]
+    assert statements("select $f$ A;  B $f$;") == ["select $$ a ; b $$"]
 
 
 @pytest.mark.parametrize(

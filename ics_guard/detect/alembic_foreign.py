@@ -8,7 +8,7 @@ import sys
 
 from ics_guard.detect.alembic_operations import Reading
 from ics_guard.detect.python_follow import full_name, is_globals
-from ics_guard.detect.sqlalchemy_reading import Scope, argument, is_always, keyword
+from ics_guard.detect.sqlalchemy_reading import LONGEST_CHAIN, Scope, argument, is_always, keyword
 from ics_guard.detect.text import word_set
 
 _LIBRARIES = word_set("sqlalchemy alembic sqlmodel sqlalchemy_utils geoalchemy2 citext pgvector typing_extensions")
@@ -54,7 +54,9 @@ def by_session(node: ast.Call, method: str, scope: Scope) -> Reading | None:
     if is_session(node.func.value, scope):
         return Reading("alembic.change_rows", method, "") if method == "delete" else None
     methods, table, at = list[str](), "", scope.resolve(node.func.value)
-    while isinstance(at, ast.Call | ast.Attribute):
+    for _ in range(LONGEST_CHAIN):
+        if not isinstance(at, ast.Call | ast.Attribute):
+            break
         if isinstance(at, ast.Attribute):
             methods.append(at.attr)
             table = table or (_table(at.value, scope) if at.attr == "query" else "")
@@ -80,7 +82,9 @@ def _table(node: ast.expr, scope: Scope) -> str:
 def is_session(node: ast.expr, scope: Scope) -> bool:
     """Given an expression, return whether it is surely an ORM session."""
     made = scope.resolve(node)
-    while isinstance(made, ast.Call):
+    for _ in range(LONGEST_CHAIN):
+        if not isinstance(made, ast.Call):
+            break
         if full_name(made.func, scope).rpartition(".")[2] in _SESSIONS:
             return True
         made = scope.resolve(made.func)
@@ -97,8 +101,8 @@ def is_foreign(function: ast.expr, scope: Scope) -> bool:
         return not (scope.text(target.slice) or "").startswith(("upgrade_", "downgrade_"))  # each is an entry itself
     root = name.partition(".")[0]
     written = target
-    while isinstance(written, ast.Attribute):
-        written = scope.resolve(written.value)
+    for _ in range(LONGEST_CHAIN):
+        written = scope.resolve(written.value) if isinstance(written, ast.Attribute) else written
     if not name or not isinstance(written, ast.Name):
         return False
     if written.id not in module.imports:

@@ -13,7 +13,7 @@ from ics_guard.detect.python_tree import dotted
 from ics_guard.detect.sql_places import source_places
 from ics_guard.detect.sql_read import read_statement
 from ics_guard.detect.sql_split import Statement, split
-from ics_guard.detect.sqlalchemy_reading import Scope, argument, is_always
+from ics_guard.detect.sqlalchemy_reading import LONGEST_CHAIN, Scope, argument, is_always
 from ics_guard.detect.text import word_set
 
 EXECUTES = word_set("execute exec_driver_sql executemany executescript scalar scalars stream")
@@ -72,7 +72,9 @@ def _rows(statement: Statement) -> list[Operation]:
 def _expression(call: ast.Call, given: ast.expr, scope: Scope) -> list[Operation]:
     """An SQLAlchemy expression: `table.update().where(…)`, `sa.delete(table)`, `CreateSequence(…)`."""
     methods, table, node = [], "", given
-    while isinstance(node, ast.Call):
+    for _ in range(LONGEST_CHAIN):
+        if not isinstance(node, ast.Call):
+            break
         function = node.func
         called = full_name(function, scope).rpartition(".")[2]
         called = function.attr if isinstance(function, ast.Attribute) else called

@@ -24,7 +24,7 @@ from ics_guard.detect.python_follow import (
 )
 from ics_guard.detect.python_meaning import arguments_meaning
 from ics_guard.detect.python_tree import Function, Module
-from ics_guard.detect.sqlalchemy_reading import Scope, is_constant, keyword
+from ics_guard.detect.sqlalchemy_reading import LONGEST_CHAIN, Scope, is_constant, keyword
 
 _OP = "alembic.op."
 _ENTERS = ("__enter__", "enter_context", "enter_async_context")
@@ -317,7 +317,7 @@ class Walk:
 
     def _meet(self, target: ast.expr, scope: Scope) -> None:
         """Remember that this use of `op` was followed."""
-        while True:
+        for _ in range(LONGEST_CHAIN):
             self.seen.add(id(target))
             if not isinstance(target, ast.Attribute):
                 return

@@ -17,6 +17,9 @@ _WRAPPERS = word_set(
 _FILLERS = word_set("Computed Identity")
 _UNSAFE = re.compile(r"[{}'\"\n]")
 
+LONGEST_CHAIN = 100
+"""How far a chain of calls is followed: a name may stand for what is made with it, `table` for `table("t")`."""
+
 
 @dataclass
 class Scope:

@@ -367,6 +367,12 @@ def test_deleted_replaced_and_renamed_revisions(find: Find) -> None:
     assert detect(Kind.ALEMBIC, "new.py", old.encode(), (old + "\n# moved\n").encode(), previous_path="old.py") == []
 
 
+def test_a_name_that_stands_for_what_is_made_with_it_ends(find: Find) -> None:
+    helper = "from sqlalchemy import table\n\n\ndef emptied(table):\n    op.execute(table.delete())\n"
+    for made in ("table('t')", "table.x('t')", "table('t').x", "table.delete('t')('u')"):
+        assert find(Kind.ALEMBIC, None, revision(f"emptied({made})", extra=helper))
+
+
 @pytest.mark.parametrize(
     ("text", "rules"),
     [
