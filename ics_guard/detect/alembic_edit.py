@@ -17,6 +17,7 @@ from ics_guard.detect.python_follow import function_name
 from ics_guard.detect.python_meaning import loose_statements, meaning, reached_meaning
 from ics_guard.detect.python_plain import as_written
 from ics_guard.detect.python_tree import Function, Module, dotted, parse, reachable
+from ics_guard.detect.sql_together import assigned
 from ics_guard.detect.sqlalchemy_reading import Scope
 from ics_guard.model import Severity
 
@@ -81,6 +82,8 @@ def _settled(operations: list[Operation]) -> list[Operation]:
         known = operation.object in new_columns or re.search(rf"\b{re.escape(column)} = ", filled)
         if operation.rule == "alembic.set_not_null" and known:
             result.append(replace(operation, rule="alembic.set_not_null_filled"))
+        elif operation.rule == "sql.update_all" and assigned(operation.canonical) <= new_columns:
+            result.append(replace(operation, rule="sql.fill_column", canonical=f"{operation.canonical} new"))
         else:
             result.append(operation)
         if operation.operation == "add_column":

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ics_guard.detect.django_class import migration_of
 from ics_guard.detect.operations import Operation, to_change
+from ics_guard.detect.python_meaning import meaning
 from ics_guard.detect.python_tree import Module, assignments, dotted, parse, reachable
 from ics_guard.detect.rules import RULES
 from ics_guard.detect.sqlalchemy_reading import Scope, argument, is_constant, keyword
@@ -31,6 +32,12 @@ _TYPES = {
     "TimeField": "time", "UUIDField": "uuid", "JSONField": "json",
 }  # fmt: skip
 _HOLDS = word_set("null max_length max_digits decimal_places")
+_NOT_IN_COLUMN = word_set(
+    "blank choices editable error_messages help_text limit_choices_to on_delete related_name related_query_name "
+    "validators verbose_name"
+)
+"""What Django changes without a word to the database (`non_database_attrs` of its schema editor)."""
+_RELATED = ("ForeignKey", "OneToOneField")
 _NO_COLUMN = ("ManyToManyField", "GeneratedField")
 _OTHER = word_set(
     "RunPython DeleteModel AlterModelTable AlterModelOptions AlterModelManagers AlterModelTableComment AddIndex "
@@ -200,7 +207,16 @@ def _verdict(old: _Field, new: _Field, *, filled: bool) -> str | None:
         given = [keyword(new.call, name) for name in ("default", "db_default")]
         has_default = any(value is not None and not is_constant(value, None) for value in given)
         return "django.set_not_null_filled" if filled or has_default else "django.set_not_null"
-    return None
+    return "django.field_state" if names[0] == names[1] and _column(old) == _column(new) else None
+
+
+def _column(field: _Field) -> tuple[str, ...]:
+    """What a field says of its column, in an order of its own; the first argument is mostly a name for people."""
+    call, module = field.call, field.scope.module
+    placed = call.args if dotted(call.func, module).endswith(_RELATED) else call.args[1:]
+    named = [item for item in call.keywords if item.arg not in _NOT_IN_COLUMN]
+    said = sorted(f"{item.arg}={meaning([item.value], module)}" for item in named)
+    return (*(meaning([value], module) for value in placed), *said)
 
 
 def _type(field: _Field, name: str) -> Type | None:

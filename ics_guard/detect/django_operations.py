@@ -12,6 +12,7 @@ from ics_guard.detect.python_follow import called, full_name
 from ics_guard.detect.python_meaning import arguments_meaning
 from ics_guard.detect.sql import read_sql
 from ics_guard.detect.sqlalchemy_reading import Scope, argument, is_constant, keyword
+from ics_guard.detect.text import word_set
 
 _RULES: Mapping[str, str] = {
     "CreateModel": "create_model",
@@ -50,6 +51,10 @@ _TAKEN_BACK = {
 _MODEL_FIRST = ("AddField", "RemoveField", "AlterField", "RenameField")
 _NO_COLUMN = ("ManyToManyField", "GeneratedField", "GenericRelation", "GenericForeignKey", "TaggableManager")
 _FILLED = ("AutoField", *_NO_COLUMN)
+_EMPTY_TEXT = word_set(
+    "CharField TextField EmailField SlugField URLField FileField ImageField FilePathField BinaryField"
+)
+"""Fields that Django fills with nothing where they may be blank (`effective_default` of its schema editor)."""
 IRREVERSIBLE = "no_reverse"
 """The operation under which `read_operation` says that a step cannot be undone; the caller joins them."""
 
@@ -106,7 +111,8 @@ def _is_required(scope: Scope, field: ast.expr | None) -> bool:
     if not isinstance(call, ast.Call):
         return True
     kind = operation_name(scope, call)
-    return not (is_constant(keyword(call, "null"), True) or _has_default(call) or kind.endswith(_FILLED))
+    empty = is_constant(keyword(call, "blank"), True) and kind in _EMPTY_TEXT
+    return not (empty or is_constant(keyword(call, "null"), True) or _has_default(call) or kind.endswith(_FILLED))
 
 
 def _is_empty(scope: Scope, given: ast.expr | None) -> bool:

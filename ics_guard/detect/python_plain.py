@@ -45,7 +45,7 @@ class _Stripper(ast.NodeTransformer):
                 return ast.Constant(" ; ".join(statement.canonical for statement in split(text)))
             case ast.Name(id=name) if name in self._module.imports:
                 return ast.Name(self._module.imports[name], node.ctx)
-            case ast.Attribute() if dotted(node, self._module).partition(".")[0] in ("alembic", "sqlalchemy"):
+            case ast.Attribute() if self._is_imported(node):
                 return ast.Name(dotted(node, self._module), node.ctx)
             case ast.Call(args=[argument]) if dotted(node.func, self._module) == "alembic.op.f":
                 return self.visit(argument)
@@ -56,6 +56,12 @@ class _Stripper(ast.NodeTransformer):
             if hasattr(node, name):
                 setattr(node, name, [] if name == "type_params" else None)
         return self.generic_visit(node)
+
+    def _is_imported(self, node: ast.Attribute) -> bool:
+        root: ast.expr = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        return isinstance(root, ast.Name) and root.id in self._module.imports
 
     def _name_arguments(self, node: ast.Call) -> None:
         """What an operation of Django is given by place, as if it were given by name."""

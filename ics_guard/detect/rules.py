@@ -138,6 +138,7 @@ _DJANGO = {
     "django.remove_index": _SQL["sql.drop_index"],
     "django.add_constraint": _SQL["sql.add_constraint"],
     "django.remove_constraint": _SQL["sql.drop_constraint"],
+    "django.field_state": Rule(_A, "Only what Django knows of the field changes, not its column."),
     "django.state": Rule(_N, "Only what Django knows changes, not the database."),
     "django.run_python": Rule(_U, "The migration runs Python code whose effect on the data cannot be read."),
     "django.change_rows": _ALEMBIC["alembic.change_rows"],

@@ -10,7 +10,8 @@ from functools import partial
 
 from ics_guard.detect.operations import Operation
 from ics_guard.detect.sql_names import name_at, skip, top_level
-from ics_guard.detect.sql_split import Statement, words_after_modifiers
+from ics_guard.detect.sql_scan import Token
+from ics_guard.detect.sql_split import Statement, split, words_after_modifiers
 from ics_guard.detect.sql_types import Type, narrows, table_columns, type_at
 from ics_guard.detect.text import word_set
 
@@ -83,7 +84,7 @@ def _learn(statement: Statement, seen: _Seen) -> None:
         seen.temporary.add(name_at(statement.tokens, skip(statement.words, start, "if", "not", "exists"))[0])
     elif made:
         seen.types[made[0]] = made[1]
-    elif first == "update":
+    elif first in ("update", "with"):
         seen.filled |= _assigned(statement)
 
 
@@ -103,9 +104,9 @@ def _judged(statement: Statement, operation: Operation, seen: _Seen) -> Operatio
         if narrows(old, new):
             detail = f"It was {_shown(old)} and becomes {_shown(new)}."
             return replace(operation, rule="sql.narrow_type", detail=detail)
-    elif operation.rule == "sql.update_all" and statement.words[0] == "update":
-        assigned = _assigned(statement)
-        if assigned and assigned <= seen.added:
+    elif operation.rule == "sql.update_all":
+        written = _assigned(statement)
+        if written and written <= seen.added:
             return replace(operation, rule="sql.fill_column", canonical=f"{operation.canonical} new")
     return operation
 
@@ -120,16 +121,52 @@ def _shown(kind: Type) -> str:
     return " ".join(kind).replace(" ( ", "(").replace(" )", ")").replace(" , ", ", ")
 
 
+def assigned(text: str) -> set[str]:
+    """Given an UPDATE, return the columns that it writes, each with its table; `{"?"}` where that is not plain."""
+    statements = split(text)
+    return (_assigned(statements[0]) if len(statements) == 1 else set()) or {"?"}
+
+
 def _assigned(statement: Statement) -> set[str]:
-    """The columns that an UPDATE writes, each with its table."""
+    """The columns that an UPDATE writes, each with its table; nothing for another statement."""
     words, tokens = statement.words, statement.tokens
-    table, _ = name_at(tokens, skip(words, 1, "only"))
-    if "set" not in words:
+    update = _update_of(words)
+    if update is None or "set" not in words[update:]:
         return set()
-    start = words.index("set") + 1
-    end = next((at for at in range(start, len(words)) if words[at] in ("from", "where", "returning")), len(words))
-    names = (name_at(part, skip([token.norm for token in part], 0, "("))[0] for part in top_level(tokens[start:end]))
+    table, _ = name_at(tokens, skip(words, update + 1, "only"))
+    start = words.index("set", update) + 1
+    end = _end_of_list(words, start)
+    names = [name for part in top_level(tokens[start:end]) for name in _targets(part)]
     return {f"{table}.{_last(name)}" for name in names}
+
+
+def _update_of(words: Sequence[str]) -> int | None:
+    """Where UPDATE stands: first, or behind what WITH names."""
+    if words[0] != "with":
+        return 0 if words[0] == "update" else None
+    depth = 0
+    for at, word in enumerate(words):
+        depth += (word == "(") - (word == ")")
+        if word == "update" and depth == 0:
+            return at
+    return None
+
+
+def _end_of_list(words: Sequence[str], start: int) -> int:
+    depth = 0
+    for at in range(start, len(words)):
+        depth += (words[at] == "(") - (words[at] == ")")
+        if depth == 0 and words[at] in ("from", "where", "returning"):
+            return at
+    return len(words)
+
+
+def _targets(part: Sequence[Token]) -> list[str]:
+    """What one item of SET writes: `a = 1`, or each of `(a, b) = (…)`."""
+    if part[:1] and part[0].norm == "(":
+        closing = next((at for at, token in enumerate(part) if token.norm == ")"), len(part))
+        return [name_at(one, 0)[0] for one in top_level(part[1:closing])]
+    return [name_at(part, 0)[0]]
 
 
 def _last(name: str) -> str:
@@ -153,11 +190,19 @@ def _copies(read: Read) -> list[_Copy]:
             start = words_after_modifiers(words)
             target, after = name_at(tokens, skip(words, start + 1, "if", "not", "exists"))
             listed = words[start : start + 1] == ("table",) and words[after : after + 1] == ("as",)
-        alone = end == len(words) or (end + 1 == len(words) and tokens[end].kind in ("word", "name"))
+        alone = not words[end:] or _only_orders(tokens[end:])
         if source and target and listed and alone:
             columns = frozenset(token.text.strip('"`[]').lower() for token in tokens[select + 1 : from_])
             result.append(_Copy(at, source, target, columns, statement.canonical))
     return result
+
+
+def _only_orders(rest: Sequence[Token]) -> bool:
+    """Whether what follows FROM and a table leaves no row out: another name for it, and the order of its rows."""
+    words = [token.norm for token in rest]
+    at = 1 if words[0] == "as" else 0
+    at += at < len(words) and words[at] != "order" and rest[at].kind in ("word", "name")
+    return at == len(words) or words[at : at + 2] == ["order", "by"]
 
 
 def _renames(read: Read) -> list[tuple[int, str, str]]:

@@ -367,6 +367,15 @@ def test_deleted_replaced_and_renamed_revisions(find: Find) -> None:
     assert detect(Kind.ALEMBIC, "new.py", old.encode(), (old + "\n# moved\n").encode(), previous_path="old.py") == []
 
 
+@pytest.mark.parametrize(
+    ("update", "rule"), [("UPDATE t SET e = a", "sql.fill_column"), ("UPDATE t SET a = e", "sql.update_all")]
+)
+def test_a_new_column_is_filled_not_overwritten(find: Find, update: str, rule: str) -> None:
+    body = f"op.add_column('t', sa.Column('e', sa.Text())); op.execute('{update}')"
+    found = [change.rule for change in find(Kind.ALEMBIC, None, revision(body))]
+    assert found[:2] == ["alembic.add_column", rule]
+
+
 def test_a_name_that_stands_for_what_is_made_with_it_ends(find: Find) -> None:
     helper = "from sqlalchemy import table\n\n\ndef emptied(table):\n    op.execute(table.delete())\n"
     for made in ("table('t')", "table.x('t')", "table('t').x", "table.delete('t')('u')"):

@@ -314,3 +314,32 @@ def test_operations_put_into_a_class_from_below_are_part_of_it(find: Find) -> No
 )
 def test_what_only_looks_like_a_migration_that_comes_from_elsewhere(find: Find, path: str, text: str) -> None:
     assert find(Kind.DJANGO, None, text, path) == find(Kind.DJANGO, text, None, path) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "rule"),
+    [
+        ("models.CharField(max_length=9, blank=True)", "django.add_field"),
+        ("models.TextField(blank=True)", "django.add_field"),
+        ("models.IntegerField(blank=True)", "django.add_required_field"),
+        ("models.CharField(max_length=9)", "django.add_required_field"),
+    ],
+)
+def test_text_that_may_be_blank_is_filled_with_nothing(find: Find, field: str, rule: str) -> None:
+    text = (
+        "from django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n"
+        f"    operations = [migrations.AddField('show', 'n', {field})]\n"
+    )
+    assert find(Kind.DJANGO, None, text)[0].rule == rule
+
+
+def test_the_way_in_which_a_name_is_imported_is_no_change(find: Find) -> None:
+    text = (
+        "import datetime\nfrom django.db import migrations, models\n\n\nclass Migration(migrations.Migration):\n"
+        "    operations = [migrations.AddField('m', 'f', models.DurationField(default=datetime.timedelta(0, 3600)))]\n"
+    )
+    other = text.replace("import datetime\n", "from datetime import timedelta as td\n").replace(
+        "datetime.timedelta(", "td("
+    )
+    assert find(Kind.DJANGO, text, other) == []
+    assert find(Kind.DJANGO, text, other.replace("timedelta as td", "time as td"))

@@ -17,6 +17,8 @@ SWAP = "DROP TABLE t; ALTER TABLE n RENAME TO t;"
 REBUILDS = [
     f"{NEW} {COPY} {SWAP}",
     f'CREATE TABLE "n" AS SELECT * FROM "t"; {SWAP}',
+    f"{NEW} INSERT INTO n (id, a) SELECT id, a FROM t ORDER BY id; {SWAP}",
+    f"{NEW} INSERT INTO n (id, a) SELECT id, a FROM t AS x ORDER BY id, a DESC; {SWAP}",
     "ALTER TABLE t RENAME TO old; CREATE TABLE t (id int); INSERT INTO t SELECT id FROM old; DROP TABLE old;",
     "CREATE TEMP TABLE b (a); INSERT INTO b SELECT a FROM t; DROP TABLE t; CREATE TABLE t (a); INSERT INTO t "
     "SELECT a FROM b; DROP TABLE b;",
@@ -27,6 +29,7 @@ LOSSES = [
     f"{NEW} {COPY} DROP TABLE t;",
     f"{NEW} INSERT INTO n SELECT id, a FROM t WHERE id > 3; {SWAP}",
     f"{NEW} INSERT INTO n SELECT id, a FROM t LIMIT 3; {SWAP}",
+    f"{NEW} INSERT INTO n SELECT id, a FROM t ORDER BY id LIMIT 3; {SWAP}",
     f"{NEW} INSERT OR IGNORE INTO n SELECT id, a FROM t; {SWAP}",
     f"{NEW} INSERT INTO n SELECT t.id, u.a FROM t, u; {SWAP}",
     f"{NEW} INSERT INTO n SELECT id, a FROM other; {SWAP}",
@@ -129,3 +132,18 @@ def test_a_way_back_that_drops_says_what(find: Find, path: str, text: str, lost:
     )
     assert change.severity is Severity.DESTRUCTIVE
     assert find(Kind.SQL, text, text.replace("DROP", "drop ").replace("DELETE", "delete"), path) == []
+
+
+@pytest.mark.parametrize(
+    ("update", "rule"),
+    [
+        ("WITH s AS (SELECT id, x FROM u) UPDATE t SET m = s.x FROM s", "sql.fill_column"),
+        ("UPDATE t AS a SET (m, n) = (SELECT 1, 2 FROM u WHERE u.id = a.id)", "sql.fill_column"),
+        ("UPDATE t SET m = (SELECT x FROM u), n = 2", "sql.fill_column"),
+        ("UPDATE t SET (m, old) = (SELECT 1, 2)", "sql.update_all"),
+        ("WITH s AS (SELECT 1) UPDATE t SET m = 1, old = 2", "sql.update_all"),
+    ],
+)
+def test_what_fills_new_columns_alone_overwrites_nothing(find: Find, update: str, rule: str) -> None:
+    text = f"ALTER TABLE t ADD m int; ALTER TABLE t ADD n int; {update};"
+    assert [change.rule for change in find(Kind.SQL, None, text)][2:] == [rule]
