@@ -35,6 +35,7 @@ def last(*migrations: str, head: str = "") -> Change:
 
 CREATE = "op.CreateModel('Show', [('n', m.TextField(null=True)), ('c', m.CharField(max_length=100))])"
 REQUIRED = "op.AlterField('show', 'n', m.TextField())"
+LINK = "op.AddField('show', 'k', m.ForeignKey(on_delete=m.CASCADE, to='a.B'))"
 SHORT = "op.AlterField('show', 'c', m.CharField(max_length=3))"
 
 JUDGED = [
@@ -49,12 +50,9 @@ JUDGED = [
     ([CREATE, "op.AlterField('show', 'n', m.TextField('words', blank=True, null=True))"], "django.field_state"),
     ([CREATE, "op.AlterField('show', 'n', m.TextField(null=True, unique=True))"], "django.alter_field"),
     ([CREATE, "op.AlterField('show', 'n', m.TextField(null=True, default='x'))"], "django.alter_field"),
-    (["op.AddField('show', 'n', m.ForeignKey('a.B', m.CASCADE))", "op.AlterField('show', 'n', m.ForeignKey('a.C', m.CASCADE))"],
-     "django.alter_field"),
-    (["op.AddField('show', 'n', m.ForeignKey('a.B', m.CASCADE))",
-      "op.AlterField('show', 'n', m.ForeignKey(on_delete=m.PROTECT, to='a.B', related_name='x'))"], "django.alter_field"),
-    (["op.AddField('show', 'n', m.ForeignKey(on_delete=m.CASCADE, to='a.B'))",
-      "op.AlterField('show', 'n', m.ForeignKey(on_delete=m.PROTECT, to='a.B', related_name='x'))"], "django.field_state"),
+    ([LINK, "op.AlterField('show', 'k', m.ForeignKey(on_delete=m.CASCADE, to='a.C'))"], "django.alter_field"),
+    ([LINK, "op.AlterField('show', 'k', m.ForeignKey(on_delete=m.PROTECT, to='a.B', related_name='x'))"],
+     "django.field_state"),
     ([CREATE, "op.AddIndex('show', m.Index(fields=['n'], name='i'))", REQUIRED], "django.set_not_null"),
     ([CREATE, REQUIRED, "op.AlterField('show', 'n', m.TextField(help_text='x'))"], "django.field_state"),
     ([CREATE, "op.RenameField('show', 'n', 'o')", "op.AlterField('show', 'o', m.TextField())"], "django.set_not_null"),
