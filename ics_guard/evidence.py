@@ -115,6 +115,11 @@ def payload(fields: Mapping[str, Any]) -> bytes:
     return json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
 
 
+def payloads(files: Iterable[bytes]) -> frozenset[bytes]:
+    """Given evidence files, return what each that can be read says, in whatever way it is written down."""
+    return frozenset(read[1] for raw in files if (read := _read(raw)))
+
+
 def encode(document: Document) -> dict[str, Any]:
     """Given a document, return its fields as plain JSON values."""
     fields: dict[str, Any] = msgspec.to_builtins(document)
@@ -158,7 +163,7 @@ def weigh(
     files: Mapping[str, bytes],
     changes: Iterable[Change],
     *,
-    before: Mapping[str, bytes],
+    before: Collection[bytes],
     env: str,
     now: datetime,
     policy: Policy,
@@ -167,7 +172,7 @@ def weigh(
 ) -> Evidence:
     """Given the evidence files of a commit by path, return what they say of these changes in this environment.
 
-    What stands `before` the change in the same way answered for an earlier one, however alike.
+    What a document said (`payloads`) that was there `before` answered for an earlier change, however alike.
     `repositories` are the first commits of this repository (see `Document`). `signer` returns whose signature a payload
     bears, or raises `SignatureError`. Nothing raises here: a file that does not count says why, for every change that
     it seems to be meant for.
@@ -187,12 +192,12 @@ def weigh(
         document, signed = read
         place = (document.path, document.operation, document.object)
         meant = [asked[document.change]] if document.change in asked else places.get(place, [])
-        if not meant and before.get(path) != raw:  # it came with the change, and was meant for something in it
+        if not meant and signed not in before:  # it came with the change, and was meant for something in it
             meant = [change for change in asked.values() if change.path == document.path]
         if not meant:
             continue
         flaw = _standing(document, asked, env=env, now=now, policy=policy, repositories=repositories)
-        if not flaw and before.get(path) == raw:
+        if not flaw and signed in before:
             said = "it was there before this change, and answered for an earlier one"
             flaw = ("used", said, f"ics-guard {_verb(document)} --env {env}   (and commit it with the change)")
         who, flaw = ("", flaw) if flaw else _signed(document, signed, env, policy.waivers, signer)

@@ -24,7 +24,7 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
     attested: dict[str, dict[str, str]] = {}
     flaws: dict[str, dict[Reason, None]] = {}
     ends = dict.fromkeys((diff.base, diff.target, diff.head) for diff in diffs) if changes else {}
-    folders = git.read_folder(project.repository, evidence.FOLDER, {tree for end in ends for tree in (end[0], end[2])})
+    folders = git.read_folder(project.repository, evidence.FOLDER, [head for _, _, head in ends])
     for parted, base, head in ends:
         files = folders[head]
         if not files:
@@ -34,7 +34,7 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
         found = evidence.weigh(
             files,
             changes,
-            before=folders[parted],
+            before=_ever_before(project.repository, parted),
             env=project.environment.name,
             now=utc_now(),
             policy=project.environment.policy,
@@ -47,6 +47,16 @@ def evidence_for(project: Project, diffs: Collection[Diff], changes: Collection[
         for digest, reasons in found.flaws.items():
             flaws.setdefault(digest, {}).update(dict.fromkeys(reasons))
     return Evidence(waived, attested, {digest: tuple(reasons) for digest, reasons in flaws.items()})
+
+
+def _ever_before(repository: Repository, tip: str) -> frozenset[bytes]:
+    """What evidence the history of a commit has ever held: that it was taken out makes none of it new."""
+    if not git.exists(repository, f"{tip}^{{commit}}"):
+        return frozenset()
+    listed = git.output(repository, "rev-list", "--objects", "--full-history", tip, "--", evidence.FOLDER).split(b"\n")
+    named = (line.partition(b" ") for line in listed)
+    oids = [oid.decode() for oid, _, name in named if name.startswith(evidence.FOLDER.encode() + b"/")]
+    return evidence.payloads(git.read_blobs(repository, oids).values())
 
 
 def first_commits(repository: Repository, tip: str) -> tuple[str, ...]:

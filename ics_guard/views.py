@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ics_guard import config, git
 from ics_guard.errors import ConfigError
-from ics_guard.git import Diff, Repository, TreeFiles
+from ics_guard.git import Diff, FileChange, Repository, TreeFiles
 from ics_guard.model import Progress
 from ics_guard.project import Project, in_environment
 from ics_guard.trust import lists_of_keys
@@ -59,7 +59,7 @@ def opened_for(repository: Repository, diff: Diff, env: str, progress: Progress)
     except ConfigError as error:
         if error.code != "config-missing":
             raise
-        trees = (TreeFiles(repository, tree) for tree in (diff.head, diff.base))
+        trees = (TreeFiles(repository, tree) for tree in (diff.head, diff.base, diff.target))
         there = next((files for files in trees if files.read(config.NAME) is not None), None)
         if there is None:
             raise
@@ -76,7 +76,9 @@ def views(project: Project, diffs: Sequence[Diff]) -> list[View]:
     at = _Configurations(project, {tree for diff in diffs for tree in (diff.base, diff.head, diff.target)})
     grouped: dict[tuple[_Version, ...], list[Diff]] = defaultdict(list)
     for diff in diffs:
-        grouped[tuple(at.versions[tree] for tree in (diff.head, diff.base, diff.target))].append(diff)
+        # What a branch is, and what its target becomes with it, are judged each by itself, evidence included.
+        stands = (diff.onto,) if diff.onto != diff.base else ()
+        grouped[(stands, *(at.versions[tree] for tree in (diff.head, diff.base, diff.target)))].append(diff)
     return [_view(project, at, tuple(some)) for some in grouped.values()]
 
 
@@ -90,7 +92,23 @@ def _view(project: Project, at: _Configurations, diffs: tuple[Diff, ...]) -> Vie
     unreadable = at_base or at_target
     head = head or project
     now = project if diff.head is None else head
+    diffs = _with_new_folders(diffs, base, head)
     return View(now, head, base, target, unreadable.message if unreadable else "", diffs)
+
+
+def _with_new_folders(diffs: tuple[Diff, ...], base: Project | None, head: Project) -> tuple[Diff, ...]:
+    """What stands already in a folder that Alembic's own configuration names from now on is run like what is new."""
+    if base is None or base.config.watch.alembic != head.config.watch.alembic:
+        return diffs  # ics-guard.toml itself names more: whoever writes that knows what is there
+    new = [one for one in head.config.watch.alembic_folders if one not in base.config.watch.alembic_folders]
+    return tuple(replace(diff, files=(*diff.files, *_standing(head.repository, diff, new))) for diff in diffs)
+
+
+def _standing(repository: Repository, diff: Diff, folders: Sequence[str]) -> Iterator[FileChange]:
+    told, files = {path for file in diff.files for path in file.paths}, TreeFiles(repository, diff.head)
+    for path, oid in {name: oid for folder in folders for name, oid in files.list(f"{folder}/").items()}.items():
+        if path not in told:
+            yield FileChange("A", path, None, None, oid)
 
 
 def _refuse_committed_places(at: _Configurations, diffs: Sequence[Diff]) -> None:

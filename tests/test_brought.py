@@ -181,3 +181,35 @@ def test_what_alembic_also_loads_is_watched(tmp_path: Path) -> None:
     assert "alembic.drop_table" in [change["rule"] for change in checked(project, "HEAD^..HEAD")]
     listed = alembic(project, "heads")
     assert "b3" in listed.stdout, "Alembic itself loads it"
+
+
+def test_a_folder_that_alembic_is_told_of_brings_what_stands_in_it(tmp_path: Path) -> None:
+    project = make_alembic_repository(tmp_path / "project")
+    stage(project, **{"extra/b3.py": REVISION.replace("b2", "b3").replace("None", '"0002"')})
+    git(project, "commit", "-qm", "nothing looks here", "--no-verify")
+    git(project, "switch", "-qc", "work")
+    ini = (project / "alembic.ini").read_text()
+    named = "version_locations = migrations/versions extra"
+    stage(project, **{"alembic.ini": ini.replace("script_location =", f"{named}\nscript_location =")})
+    git(project, "commit", "-qm", "it does now", "--no-verify")
+    found = {(change["path"], change["rule"]) for change in checked(project, "main..work")}
+    assert ("extra/b3.py", "alembic.drop_table") in found
+    assert "b3" in alembic(project, "heads").stdout, "Alembic itself loads it"
+
+
+def test_what_git_tracks_in_a_cache_is_read(repository: Path) -> None:
+    configure(repository, REFUSE.replace("migrations/*.sql", "migrations/**"))
+    git(repository, "commit", "-qm", "all below", "--no-verify")
+    git(repository, "switch", "-qc", "work")
+    stage(repository, **{"migrations/__pycache__/0002.sql": DROP})
+    git(repository, "commit", "-qm", "cached", "--no-verify")
+    assert [change["rule"] for change in checked(repository, "main..work")] == ["sql.drop_table"]
+
+
+def test_what_is_no_python_in_a_folder_of_django_is_read_as_text(repository: Path) -> None:
+    configure(repository, REFUSE.replace('sql = ["migrations/*.sql"]', 'django = ["*/migrations/*"]'))
+    git(repository, "commit", "-qm", "all of it", "--no-verify")
+    git(repository, "switch", "-qc", "work")
+    stage(repository, **{"shows/migrations/0002.ddl": DROP, "shows/migrations/README.md": DROP})
+    git(repository, "commit", "-qm", "ddl", "--no-verify")
+    assert [change["rule"] for change in checked(repository, "main..work")] == ["sql.drop_table"]

@@ -276,7 +276,9 @@ def test_the_default_environment_is_the_only_one_or_local(tmp_path: Path) -> Non
     [
         ("db/versions/a.py", Kind.ALEMBIC),
         ("db/versions/2024/deep/b.py", Kind.ALEMBIC),
-        ("db/versions/__pycache__/a.py", None),
+        ("db/versions/__pycache__/a.pyc", None),
+        ("db/versions/__pycache__/a.py", Kind.ALEMBIC),
+        ("db/versions/a.pyc", Kind.ALEMBIC),
         ("db/versions/notes.md", None),
         ("db/env.py", None),
         ("shop/migrations/0001_initial.py", Kind.DJANGO),

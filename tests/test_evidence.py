@@ -505,7 +505,7 @@ def nobody(payload: bytes, signature: str) -> str:
 )
 def test_whatever_lies_in_the_folder_answers_for_nothing(raw: bytes) -> None:
     found = evidence.weigh(
-        {"x": raw}, [CHANGE], before={}, env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
+        {"x": raw}, [CHANGE], before=(), env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
     )
     assert (found.waived, found.attested) == ({}, {})
     assert found.flaws[CHANGE.digest][0].code == "evidence-unreadable"
@@ -523,7 +523,7 @@ WAIVER = evidence.waiver(
 def test_a_waiver_with_one_field_changed_answers_for_this_change_or_nothing(field: str, value: object) -> None:
     raw = json.dumps({**evidence.encode(WAIVER), field: value}).encode()
     found = evidence.weigh(
-        {"x": raw}, [CHANGE], before={}, env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
+        {"x": raw}, [CHANGE], before=(), env="local", now=NOW, policy=Policy(), repositories=[""], signer=nobody
     )
     assert not found.attested
     assert set(found.waived) <= {CHANGE.digest}
@@ -559,7 +559,7 @@ def test_many_files_that_cannot_be_read_make_one_reason() -> None:
     changes = [replace(CHANGE, digest=f"{number:064}") for number in range(500)]
     files = {f"{number}.json": b"{" for number in range(500)}
     found = evidence.weigh(
-        files, changes, before={}, env="prod", now=NOW, policy=Policy(), repositories=[""], signer=nobody
+        files, changes, before=(), env="prod", now=NOW, policy=Policy(), repositories=[""], signer=nobody
     )
     assert len({reason for reasons in found.flaws.values() for reason in reasons}) == 1
     (reason,) = found.flaws[changes[0].digest]
@@ -575,7 +575,7 @@ def test_a_document_as_deep_as_anybody_likes_raises_nothing(depth: int) -> None:
     found = evidence.weigh(
         {"x": raw.encode()},
         [CHANGE],
-        before={},
+        before=(),
         env="local",
         now=NOW,
         policy=Policy(),
@@ -584,6 +584,46 @@ def test_a_document_as_deep_as_anybody_likes_raises_nothing(depth: int) -> None:
     )
     assert not found.waived
     assert found.flaws[CHANGE.digest]
+
+
+def copied(team: Team) -> None:
+    (path,) = team.files()
+    path.with_name("copy.json").write_bytes(path.read_bytes())
+    team.commit()
+
+
+def rewritten(team: Team) -> None:
+    (path,) = team.files()
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=7))
+    team.commit()
+
+
+def taken_out_and_brought_back(team: Team) -> None:
+    (path,) = team.files()
+    raw = path.read_bytes()
+    path.unlink()
+    team.commit()
+    git(team.laptop, "branch", "-qf", "main", "work")
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(raw)
+    team.commit()
+
+
+def from_before_it(team: Team) -> None:
+    git(team.laptop, "switch", "-qC", "work", "main~2")
+    git(team.laptop, "checkout", "-q", "main", "--", FOLDER)
+    team.change("0003.sql", "DELETE FROM segments;\n")
+
+
+@pytest.mark.parametrize("again", [copied, rewritten, taken_out_and_brought_back, from_before_it])
+def test_evidence_is_used_once_however_it_comes_again(team: Team, again: Callable[[Team], None]) -> None:
+    team.change("0002.sql", "DELETE FROM segments;\n")
+    team.attest()
+    git(team.laptop, "branch", "-qf", "main", "work")
+    again(team)
+    team.change("0003.sql", "DELETE FROM segments;\n") if again is not from_before_it else None
+    code, document = team.judged()
+    assert (code, "evidence-used" in codes(document)) == (1, True)
 
 
 @pytest.mark.parametrize("command", [("attest",), ("waive", "--reason", "only test rows")])
@@ -631,4 +671,18 @@ def test_what_a_narrower_scope_leaves_out_is_attested_with_it(team: Team) -> Non
     assert team.judged()[0] == 1
     team.attest()
     assert len(team.files()) == 2
+    assert team.judged()[0] == 0
+
+
+def test_a_branch_on_top_of_one_that_was_squashed_needs_no_new_evidence(team: Team) -> None:
+    """What its target has already is no change of the target, so the evidence that came with it still answers."""
+    team.change()
+    team.attest()
+    git(team.laptop, "switch", "-qc", "below")
+    git(team.laptop, "switch", "-q", "main")
+    git(team.laptop, "merge", "-q", "--squash", "below")
+    team.commit()
+    git(team.laptop, "switch", "-q", "work")
+    (team.laptop / "notes").write_text("more")
+    team.commit()
     assert team.judged()[0] == 0

@@ -114,3 +114,39 @@ def test_a_git_that_cannot_merge_by_itself_passes_nothing(
     code, document = judged(repository, "--range", "main..work")
     assert (code, codes(document)) == (1, ["cannot-merge"])
     assert "2.38" in document["reasons"][0]["fix"]
+
+
+def test_how_a_branch_says_that_files_are_merged_hides_nothing(tmp_path: Path) -> None:
+    """Its .gitattributes may make a conflict of a merge that is none for anybody else."""
+    repository = make_repository(tmp_path / "repo", rows=0)
+    between = "".join(f"-- line {number}\n" for number in range(9))
+
+    def commit(**files: str) -> None:
+        stage(repository, **files)
+        git(repository, "commit", "-qm", "step", "--no-verify")
+
+    commit(**{"migrations/a.sql": between})
+    git(repository, "switch", "-qc", "first")
+    commit(**{"migrations/a.sql": DROP + between})
+    commit(**{"migrations/a.sql": between})
+    git(repository, "switch", "-q", "main")
+    git(repository, "merge", "-q", "--no-ff", "-m", "first", "first", "--no-verify")
+    git(repository, "switch", "-qc", "second", "first^")
+    commit(**{"migrations/a.sql": between + DROP, ".gitattributes": "*.sql -merge\n"})
+    assert "sql.drop_table" in [change["rule"] for change in checked(repository, "main..second")]
+
+
+def test_a_branch_from_before_the_configuration_is_judged_by_that_of_its_target(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "repo", rows=0)
+    git(repository, "rm", "-q", "--cached", "ics-guard.toml")
+    (repository / "ics-guard.toml").rename(tmp_path / "kept")
+    git(repository, "commit", "-qm", "before", "--no-verify")
+    git(repository, "switch", "-qc", "topic")
+    stage(repository, **{"migrations/0002.sql": DROP})
+    git(repository, "commit", "-qm", "drop", "--no-verify")
+    git(repository, "switch", "-q", "main")
+    stage(repository, **{"ics-guard.toml": (tmp_path / "kept").read_text()})
+    git(repository, "commit", "-qm", "configuration", "--no-verify")
+    git(repository, "switch", "-q", "topic")
+    assert not (repository / "ics-guard.toml").exists()
+    assert [change["rule"] for change in checked(repository, "main..topic")] == ["sql.drop_table"]

@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from ics_guard import config
+from ics_guard.config import patterns
 from ics_guard.detect.rules import RULES
 from tests.alembic_support import CONFIG as ALEMBIC_CONFIG
 from tests.alembic_support import make_alembic_repository, write_revision
@@ -253,3 +256,23 @@ def test_a_folder_that_is_new_cannot_take_the_place_of_the_watched_one(tmp_path:
     git(repository, "commit", "-qm", "another folder", "--no-verify")
     assert ("config.loosened", "watch.alembic") in {(c["rule"], c["object"]) for c in checked(repository, "main..work")}
     assert "alembic.drop_table" in rules(judged(repository, "--range", "main..work")[1])
+
+
+NAMES = st.sampled_from(["a", "b", "ab", "a.sql", "b.py", "a.ddl", ".a", "a b"])
+PARTS = st.sampled_from(["*", "**", "a", "b", "*.sql", "*.py", "a*", "?", "*b", "a.*"])
+BOUNDS = st.sampled_from(["", "/"])
+PATTERNS = st.tuples(BOUNDS, st.lists(PARTS, min_size=1, max_size=4).map("/".join), BOUNDS).map("".join)
+PATHS = st.lists(NAMES, min_size=1, max_size=5).map("/".join)
+
+
+@given(one=PATTERNS, other=PATTERNS, paths=st.lists(PATHS, min_size=40, max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_what_patterns_are_said_to_be_to_one_another_they_are(one: str, other: str, paths: list[str]) -> None:
+    assume(not patterns.trouble_with(one) and not patterns.trouble_with(other))
+    first, second = (patterns.compiled([pattern]) for pattern in (one, other))
+    both = [(patterns.matches(first, path), patterns.matches(second, path)) for path in paths]
+    if patterns.covers(one, other):
+        assert all(mine for mine, theirs in both if theirs)
+    if patterns.apart(one, other):  # but for a folder that is named like a file
+        plain = [pair for path, pair in zip(paths, both, strict=True) if "." not in path.rpartition("/")[0]]
+        assert not any(mine and theirs for mine, theirs in plain)

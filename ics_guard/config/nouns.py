@@ -35,7 +35,7 @@ class Watch:
     def kind_of(self, path: str) -> Kind | None:
         """Given a path relative to the root, return how it is to be read, or None if it is not watched."""
         excluded, specs = self._specs
-        if "__pycache__" in path.split("/") or matches(excluded, path):
+        if (path.endswith(".pyc") and "__pycache__" in path.split("/")) or matches(excluded, path):
             return None
         return next((kind for kind, spec in specs if matches(spec, path)), None)
 

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
 
 
+_FILE_ENDING = re.compile(
+    r"\.(?:sql|ddl|py|rs|go|ts|tsx|js|jsx|mjs|php|rb|java|kt|cs|swift|ex|exs|pl|sh|xml|json|ya?ml|toml)\Z"
+)
+
+
 def compiled(patterns: Iterable[str]) -> GitIgnoreSpec:
     """Given patterns that `trouble_with` found nothing in, return what matches paths against them."""
     from pathspec import GitIgnoreSpec  # noqa: PLC0415 - see the module's docstring
@@ -49,7 +54,8 @@ def covers(pattern: str, other: str) -> bool:
     """Given two patterns, return whether the first surely matches every path that the second does."""
     if pattern == other:
         return True
-    return not set("[\\!#") & set(pattern + other) and _covers(_segments(pattern), _segments(other))
+    plain = not set("[\\!#") & set(pattern + other) and not pattern.endswith("**/")  # all that is in any folder
+    return plain and _covers(_segments(pattern), _segments(other))
 
 
 def apart(pattern: str, other: str) -> bool:
@@ -91,12 +97,9 @@ def _covers_name(wide: str, narrow: str) -> bool:
 
 
 def _ends_apart(one: str, two: str) -> bool:
-    """Whether names that match the one end otherwise than those that match the other: `*.sql`, `*.py`."""
-    if "**" in (one, two):
-        return False
-    ends = [re.split(r"[*?]", name)[-1] for name in (one, two)]
-    shorter, longer = sorted(ends, key=len)
-    return not longer.endswith(shorter)
+    """Whether both are of files, with other endings: `*.sql`, `*.py`. What may name a folder may hold either."""
+    ends = [_FILE_ENDING.search(name) for name in (one, two)]
+    return all(ends) and len({end[0] for end in ends if end}) == len(ends)
 
 
 def literal(path: str) -> str:
@@ -111,6 +114,8 @@ def trouble_with(pattern: str) -> str:
         return "it is empty"
     if "\n" in pattern:
         return "it holds a line break"
+    if pattern != pattern.strip() or "//" in pattern:
+        return "it begins or ends with a blank, or has two slashes in a row"
     if pattern.lstrip("!/").startswith("~") or {".", ".."} & set(pattern.lstrip("!").split("/")):
         return "patterns are relative to the root of the repository, without `.`, `..` or `~`"
     try:

@@ -48,6 +48,8 @@ def _operations(kind: Kind, path: str, before: bytes | None, after: bytes | None
     """What the edit means, and the revision it belongs to. A folder of revisions may hold SQL and other files too."""
     if kind is Kind.ALEMBIC and path.endswith(".pyc"):
         return [unreadable(before, after)], None
+    if kind is Kind.DJANGO and not path.endswith((".py", ".sql")):
+        return detect_embedded(path, before, after), None
     if kind in (Kind.ALEMBIC, Kind.DJANGO, Kind.MODEL) and not path.endswith(".py"):
         return (detect_sql(path, before, after) if path.endswith(".sql") else []), None
     match kind:

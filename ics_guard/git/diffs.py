@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from ics_guard.errors import UsageError
 from ics_guard.git.names import commit_or_tree, exists, is_zero, merge_base, no_merge_base, trees
@@ -108,7 +110,10 @@ def joined(repository: Repository, diff: Diff) -> Diff | None:
     if not diff.onto or diff.onto == diff.base or diff.head is None:
         return None
     arguments = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", diff.onto, diff.head)
-    done = run(repository.root, repository.environment, arguments)
+    with tempfile.TemporaryDirectory(prefix="ics-guard-") as nothing:  # no .gitattributes of the branch say how
+        nowhere = {"GIT_WORK_TREE": nothing, "GIT_INDEX_FILE": f"{nothing}/index"}
+        environment = {**repository.environment, "GIT_DIR": os.fspath(repository.git_dir), **nowhere}
+        done = run(Path(nothing), environment, ("-c", "core.attributesFile=", *arguments))
     if done.returncode == 1:
         return None
     if done.returncode == _MISUSED:

@@ -162,4 +162,7 @@ def _refuse_ambiguous(repository: Repository, name: str) -> None:
         there.insert(0, f"the object {name}")  # which git passes over for a ref
     if len(there) > 1:
         message = f"{name!r} names more than one thing in this clone: {', '.join(there)}"
-        raise UsageError("ambiguous-ref", message, f"write it in full: {there[-1]}")
+        meant = [place for place in there if place.startswith("refs/") and not place.startswith("refs/tags/")]
+        whole = answer(repository, "rev-parse", f"--disambiguate={name}") if there[0].startswith("the object") else None
+        fix = f"write it in full: {whole or (meant or there)[-1]}"  # anybody who may push a tag can have it stand there
+        raise UsageError("ambiguous-ref", message, fix)
