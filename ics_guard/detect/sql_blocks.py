@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ics_guard.detect.sql_batches import opens_statement
 from ics_guard.detect.sql_scan import Token, scan
-from ics_guard.detect.sql_split import Statement, body_text, opens_statement
+from ics_guard.detect.sql_split import Statement, body_text
 from ics_guard.detect.text import word_set
 
 _BOUNDARY = word_set("begin then else loop do try catch") | {";", ")"}

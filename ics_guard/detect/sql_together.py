@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ics_guard.detect.operations import Operation
-from ics_guard.detect.sql_names import name_at, skip, top_level
-from ics_guard.detect.sql_split import Statement, words_after_modifiers
+from ics_guard.detect.sql_names import name_at, skip, top_level, words_after_modifiers
+from ics_guard.detect.sql_split import Statement
 from ics_guard.detect.sql_types import Type, narrows, table_columns, type_at
 from ics_guard.detect.text import word_set
 

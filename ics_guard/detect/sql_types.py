@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ics_guard.detect.sql_names import name_at, skip, top_level
+from ics_guard.detect.sql_names import name_at, skip, top_level, words_after_modifiers
 from ics_guard.detect.sql_scan import Token
-from ics_guard.detect.sql_split import Statement, words_after_modifiers
+from ics_guard.detect.sql_split import Statement
 from ics_guard.detect.text import word_set
 
 _AFTER_TYPE = word_set(
