@@ -39,7 +39,11 @@ def read_embedded(text: str, path: str) -> list[Operation]:
         if known or suffix not in _PLAIN
         else []
     )
-    found = [(one.start, split(one.text)) for one in source.literals if _HINT.search(one.text) or _COPY.match(one.text)]
+    found = [
+        (one.start, split(one.text, prose=True))
+        for one in source.literals
+        if _HINT.search(one.text) or _COPY.match(one.text)
+    ]
     if suffix not in _MARKUP:
         raw = raw_statements(text, [*quoted, *source.comments], known=known)
         found += [(start, [statement]) for statement, start in raw]

@@ -50,7 +50,7 @@ def raw_statements(text: str, covered: Iterable[tuple[int, int]], *, known: bool
 
 def _first(text: str, start: int, ending: re.Pattern[str], longest: int) -> Statement | None:
     end = ending.search(text, start, start + longest)
-    return next(iter(split(text[start : end.start() if end else start + longest])), None)
+    return next(iter(split(text[start : end.start() if end else start + longest], prose=True)), None)
 
 
 def _inside(spans: Sequence[tuple[int, int]], starts: Sequence[int], offset: int) -> bool:

@@ -59,15 +59,19 @@ def begins_another(current: Sequence[Token], tokens: Sequence[Token], index: int
     if token.kind != "word" or token.norm not in _OPENERS or (prose and not token.leads):
         return False
     near = next((one for one in reversed(current) if one.kind != "control"), None)
-    if near is None or is_bodied(current):
+    if near is None:
+        return token.leads and len(current) > 1 and opens_statement(tokens, index)
+    if is_bodied(current):
         return False
     schema = _opens_schema(tokens, index)
     if not _may_end(current, near, token.norm, schema=schema):
         return False
     if not schema and not _opens_other(current[0].norm, tokens, index):
         return False
-    if current[0].norm == "alter" and _lacks_action(current):
-        return schema and current[1].norm == "table" and _following(tokens, index, 1) == ("table",)
+    if current[0].norm == "alter":
+        if _lacks_action(current):
+            return schema and current[1].norm == "table" and _following(tokens, index, 1) == ("table",)
+        return not schema or opens_statement(tokens, index)
     if current[0].norm in _CONTINUED and not (schema and current[0].norm == "with"):
         return _has_verb(current)
     return token.norm not in _RUNS or current[0].norm != "insert" or _has_rows(current)

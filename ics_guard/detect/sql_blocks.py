@@ -33,12 +33,18 @@ def block_statements(statement: Statement) -> list[Statement]:
         elif index and (_after_boundary(tokens, index, current) or opens_statement(tokens, index)):
             finish()
             current.append(token)
+        elif token.norm in ("execute", "exec") and (token.leads or not current):
+            finish()
+            result += executed(replace(statement, tokens=tuple(tokens[index:])))
         elif current:
             current.append(token)
-        elif token.norm in ("execute", "exec"):
-            result += [replace(statement, tokens=run.tokens, closed=True) for run in _built(tokens, index)]
     finish()
     return [part for part in result if part.tokens]
+
+
+def executed(statement: Statement) -> list[Statement]:
+    """Given an EXECUTE, return what it runs, if that is text which can be read."""
+    return [replace(statement, tokens=run.tokens, closed=True) for run in _built(statement.tokens, 0)]
 
 
 def dynamic(statement: Statement) -> bool:

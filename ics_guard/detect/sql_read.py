@@ -9,7 +9,7 @@ from dataclasses import replace
 from ics_guard.detect.operations import Operation
 from ics_guard.detect.sql_alter import actions
 from ics_guard.detect.sql_batches import NOT_A_BLOCK
-from ics_guard.detect.sql_blocks import block_statements, dynamic
+from ics_guard.detect.sql_blocks import block_statements, dynamic, executed
 from ics_guard.detect.sql_names import listed, name_at, skip, words_after_modifiers
 from ics_guard.detect.sql_rows import data_operations
 from ics_guard.detect.sql_split import Statement
@@ -259,6 +259,9 @@ def _copy(statement: Statement) -> list[Operation]:
 
 
 def _call(statement: Statement) -> list[Operation]:
+    known = [found for part in executed(statement) for found in read_statement(part)]
+    if known:
+        return [replace(found, canonical=statement.canonical, effects=()) for found in known]
     name, _ = name_at(statement.tokens, skip(statement.words, 1, "procedure"))
     if name.rpartition(".")[2] == "sp_rename":
         return [_operation(statement, "sql.rename_table", "rename", name)]
