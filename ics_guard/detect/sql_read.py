@@ -42,9 +42,10 @@ _LONG_KINDS = (
     ("text", "search", "parser"),
     ("text", "search", "template"),
 )
+_SPELLED = {"proc": "procedure", "tables": "table"}
 _OBJECT_EFFECTS = word_set("view trigger index table")
 _QUIET_META = re.compile(
-    r"\\(?:i|ir|include|include_relative|gexec|!|e|edit)\b|\.(?:read|shell|system|import|restore)\b"
+    r"\\!|\\(?:i|ir|include|include_relative|gexec|e|edit)\b|\.(?:read|shell|system|import|restore)\b"
 )
 
 
@@ -182,7 +183,7 @@ def _kind(words: tuple[str, ...], at: int) -> tuple[str, int]:
         if words[at : at + len(long)] == long:
             return "_".join(long), at + len(long)
     kind = words[at] if at < len(words) else ""
-    return ("procedure" if kind == "proc" else kind), at + 1
+    return _SPELLED.get(kind, kind), at + 1
 
 
 def _truncate(statement: Statement) -> list[Operation]:
