@@ -63,7 +63,8 @@ def _action(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Acti
 def _add(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
     if words[1:2] == ("partition",):
         return "sql.alter_table", "alter_table", table, ()
-    if words[1:2] and words[1] in _CONSTRAINT and "(" in words[2:]:
+    named = words[1:2] == ("constraint",) or _phrase(words, "using", "index")
+    if named or (words[1:2] and words[1] in _CONSTRAINT and "(" in words[2:]):
         return _add_constraint(table, tokens, words)
     name, index = name_at(tokens, skip(words, 1, "column", "if", "not", "exists"))
     if not name:

@@ -78,6 +78,8 @@ HITS = [
     ("EXEC sp_rename 't', 'u'", "sql.rename_table", "sp_rename"),
     ("ALTER TABLE t RENAME COLUMN c TO d", "sql.rename_column", "t.c"),
     ("ALTER TABLE t ADD CONSTRAINT k CHECK (c > 0)", "sql.add_constraint", "t.k"),
+    ("ALTER TABLE t ADD CONSTRAINT k UNIQUE USING INDEX i", "sql.add_constraint", "t.k"),
+    ("ALTER TABLE t ADD UNIQUE USING INDEX i", "sql.add_constraint", "t"),
     ("ALTER TABLE t WITH CHECK ADD FOREIGN KEY (c) REFERENCES u (id)", "sql.add_constraint", "t"),
     ("ALTER TABLE t DROP CONSTRAINT k", "sql.drop_constraint", "t.k"),
     ("ALTER TABLE t ENABLE ROW LEVEL SECURITY", "sql.alter_table", "t"),
