@@ -29,7 +29,7 @@ _NO_NAME = word_set(
     "to on from of as in is or and not set with cascade restrict no where values select then when end before after "
     "for using returning , ) ( = . ; *"
 )
-_VERBS = word_set("select insert update delete merge values execute exec create")
+_VERBS = word_set("select insert update delete merge values execute exec create alter drop truncate")
 _CONTINUED = frozenset({"with", "explain"})
 _SHORT = word_set("drop truncate delete update set use print")
 _BATCH = word_set("set use print")

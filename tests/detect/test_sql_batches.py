@@ -177,6 +177,15 @@ def test_alembic_reads_batches_too(find: Find) -> None:
     assert "sql.drop_table" in rules(find(Kind.ALEMBIC, None, text))
 
 
+def test_a_trigger_made_in_a_block_keeps_its_function(find: Find) -> None:
+    text = "DO $$ BEGIN DROP VIEW v; CREATE TRIGGER g AFTER INSERT ON t\nEXECUTE FUNCTION {}(); END $$"
+    (_, one), (_, two) = (find(Kind.SQL, None, text.format(name)) for name in "fg")
+    assert one.rule == two.rule == "sql.create_object"
+    assert one.digest != two.digest
+
+
 def test_what_a_block_runs_as_text_is_read_on_its_own_line(find: Find) -> None:
-    changes = find(Kind.SQL, None, "IF 1 = 1 DROP TABLE a\nEXEC('DROP TABLE t')")
-    assert [(change.rule, change.object) for change in changes] == [("sql.drop_table", "a"), ("sql.drop_table", "t")]
+    changes = find(Kind.SQL, None, "IF 1 = 1 DROP TABLE a\nEXEC('DROP TABLE t')\nEXEC('DROP TABLE ' +\n@u)")
+    assert [(change.rule, change.object) for change in changes] == [
+        ("sql.drop_table", name) for name in ("a", "t", "{}")
+    ]
