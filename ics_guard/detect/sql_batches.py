@@ -22,9 +22,9 @@ _OTHERS = word_set("select insert print set begin declare if end")
 _OPENERS = _SCHEMA | _ROWS | _ENDS | _OTHERS
 _UNFINISHED = word_set(
     "as instead also do then on for or and not where , . ( = + - / % || < > <= >= <> != show by having select distinct "
-    "from join before after of set values in when case else between like into is"
+    "from join before after of set in when case else between like into is"
 )
-_ALONE = _ENDS | word_set("return checkpoint break continue revert end")
+_ALONE = _ENDS | word_set("return checkpoint break continue revert throw reconfigure end")
 _NO_NAME = word_set(
     "to on from of as in is or and not set with cascade restrict no where values select then when end before after "
     "for using returning , ) ( = . ; *"
