@@ -66,7 +66,10 @@ def _merge_rule(words: tuple[str, ...]) -> str:
     said = " ".join(words)
     if "not matched by source then delete" in said:
         return "sql.delete_all"
-    return "sql.merge_delete" if "when matched then delete" in said else ""
+    if "when matched then delete" not in said:
+        return ""
+    start, end = (words.index(word) if word in words else 0 for word in ("on", "when"))
+    return "sql.delete_all" if start < end and _always(words[start + 1 : end]) else "sql.merge_delete"
 
 
 def _has_where(words: tuple[str, ...], index: int) -> bool:

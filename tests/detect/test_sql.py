@@ -101,6 +101,7 @@ HITS = [
     ("COPY (DELETE FROM t RETURNING *) TO STDOUT", "sql.delete_all", "t"),
     ("MERGE INTO t USING s ON a = b WHEN NOT MATCHED BY SOURCE THEN DELETE", "sql.delete_all", "t"),
     ("MERGE INTO t USING s ON a = b WHEN MATCHED THEN DELETE", "sql.merge_delete", "t"),
+    ("MERGE INTO t USING s ON (1 = 1) WHEN MATCHED THEN DELETE", "sql.delete_all", "t"),
     ("EXEC('DROP TABLE t')", "sql.drop_table", "t"),
     ("DELETE TOP (10) FROM t", "sql.delete_all", "t"),
     ("UPDATE OR IGNORE t SET a = 1", "sql.update_all", "t"),
