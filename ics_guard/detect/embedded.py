@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from operator import itemgetter
+from functools import partial
+from operator import add, itemgetter
 
 from ics_guard.detect.embedded_raw import raw_statements
 from ics_guard.detect.embedded_shape import is_ddl
-from ics_guard.detect.literals import is_known, read_source
+from ics_guard.detect.literals import Literal, is_known, place_of, read_source
 from ics_guard.detect.operations import Operation, settle, unreadable
 from ics_guard.detect.sql import deleted, detect_sql, edited
 from ics_guard.detect.sql_read import read_statement
@@ -24,7 +25,17 @@ _COPY = re.compile(r"\s*insert\b.*\bselect\b", re.IGNORECASE | re.DOTALL)
 _DOCUMENTS = frozenset({"md", "mdx", "markdown", "rst", "adoc", "asciidoc"})
 _MARKUP = word_set("js jsx ts tsx mjs cjs mts cts vue svelte html htm")
 _PLAIN = word_set("yml yaml txt tmpl tpl j2 jinja erb ddl")
-_HINT = re.compile(r"\b(?:create|alter|drop|truncate|rename|sp_rename|writable_schema)\b", re.IGNORECASE)
+_QUOTING = frozenset({"json", "ipynb"})
+_CALL = re.compile(r"(?:^|[;{}])[ \t]*(?:[\w.]+[ \t]*=[ \t]*)?(?:await |return )?[\w.()]*\.\w+\([ \t]*\Z", re.MULTILINE)
+_NEAR = 200
+_VERB = r"(?:create|alter|drop|truncate|rename|sp_rename|writable_schema)\b"
+_HINT = re.compile(rf"\b{_VERB}", re.IGNORECASE)
+_HINT_BEHIND_ESCAPE = re.compile(_VERB, re.IGNORECASE)
+"""In a file as it is written: the newline before a verb may be a backslash and an n."""
+
+_Place = Callable[[int], int]
+_Found = tuple[int, Sequence[Statement], Callable[[], _Place]]
+"""Where a string begins, its statements, and what gives the way from an offset in its value to one in the file."""
 
 
 def read_embedded(text: str, path: str) -> list[Operation]:
@@ -39,31 +50,50 @@ def read_embedded(text: str, path: str) -> list[Operation]:
         if known or suffix not in _PLAIN
         else []
     )
-    found = [(one.start, split(one.text)) for one in source.literals if _HINT.search(one.text) or _COPY.match(one.text)]
+    found = list[_Found]()
+    for one in source.literals:
+        if _HINT.search(one.text) or _COPY.match(one.text):
+            found.append((one.start, split(one.text, prose=True), partial(place_of, text, one)))
+            found += _called(text, one, suffix) if suffix in _QUOTING else []
     if suffix not in _MARKUP:
         raw = raw_statements(text, [*quoted, *source.comments], known=known)
-        found += [(start, [statement]) for statement, start in raw]
+        found += [(start, [statement], partial(partial, add, start)) for statement, start in raw]
     read = list[tuple[Statement, list[Operation]]]()
-    for start, statements in sorted(found, key=itemgetter(0)):
-        read += _placed(statements, start, newlines)
+    for _, statements, find in sorted(found, key=itemgetter(0)):
+        read += _placed(statements, find, newlines)
     return together(read)
 
 
+def _called(text: str, outer: Literal, suffix: str) -> list[_Found]:
+    """What the code in a string hands to a method as a string of its own: `"db.exec('DROP TABLE t')"`."""
+    return [
+        (outer.start, split(one.text, prose=True), partial(_through, text, outer, one))
+        for one in read_source(outer.text, "x.py" if suffix == "ipynb" else "").literals
+        if _HINT.search(one.text) and _CALL.search(outer.text, max(0, one.start - _NEAR), one.start)
+    ]
+
+
+def _through(text: str, outer: Literal, inner: Literal) -> _Place:
+    within, around = place_of(outer.text, inner), place_of(text, outer)
+    return lambda offset: around(within(offset))
+
+
 def _placed(
-    statements: Sequence[Statement], start: int, newlines: Sequence[int]
+    statements: Sequence[Statement], find: Callable[[], _Place], newlines: Sequence[int]
 ) -> list[tuple[Statement, list[Operation]]]:
     """Statements of one string with their operations: rows count only beside DDL, where they surely are a migration."""
-    line = bisect_right(newlines, start)
-    column = start - (newlines[line - 1] if line else -1)
     shapes = [is_ddl(statement) for statement in statements]
-    result = []
+    result, place_at = [], None
     for statement, shape in zip(statements, shapes, strict=True):
         rows = any(shapes) and statement.words[0] in ("delete", "update", "with")
         operations = read_statement(replace(statement, closed=True)) if shape or rows else []
-        placed = [
-            replace(one, line=line + one.line, column=column if one.line == 1 else one.column) for one in operations
-        ]
-        result.append((statement, placed))
+        if operations:
+            place_at = place_at or find()
+            place = place_at(statement.tokens[0].start)
+            line = bisect_right(newlines, place - 1)
+            column = place - (newlines[line - 1] if line else -1)
+            operations = [replace(one, line=line + 1, column=column) for one in operations]
+        result.append((statement, operations))
     return result
 
 
@@ -74,7 +104,7 @@ def detect_embedded(path: str, before: bytes | None, after: bytes | None) -> lis
     old, new = decode(before or b""), decode(after or b"")
     if old is None or new is None:
         return [unreadable(before, after), *(settle(read_embedded(new, path)) if new else [])]
-    if not _HINT.search(old) and not _HINT.search(new):
+    if not _HINT_BEHIND_ESCAPE.search(old) and not _HINT_BEHIND_ESCAPE.search(new):
         return []
     if after is None:
         return deleted(read_embedded(old, path))

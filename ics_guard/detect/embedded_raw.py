@@ -16,13 +16,13 @@ _VERB = r"(?:create|alter|drop|truncate|rename)"
 _ANYWHERE = re.compile(rf"(?<![\w.'\"`/-]){_VERB}\s+(?:\w+\s+){{0,3}}?{_OBJECT}\s+\S", re.IGNORECASE)
 _LEAD = (
     r"^[ \t]*(?:[-*+>|$][ \t]+)*(?:[\w.\"'-]+:[ \t]+)?",  # a line, a list, a quotation, a key
-    r">\s*",  # markup
+    r">\s*|<!\[CDATA\[\s*",  # markup
     r"[%}]\}\s*",  # a template
     r";[ \t]*",
 )
 _AT_LINE_START = re.compile(rf"(?:{'|'.join(_LEAD)})(?P<here>){_VERB}\s", re.IGNORECASE | re.MULTILINE)
 _SHORT, _LONGEST = 300, 20_000
-_PARAGRAPH = re.compile(r"\n[ \t]*\n|\n[ \t]*[\w\"'-]+:(?=\s)|</|\s\|\s|\Z")
+_PARAGRAPH = re.compile(r"\n[ \t]*\n|\n[ \t]*[\w\"'-]+:(?=\s)|</|\]\]>|\s\|\s|\Z")
 _STATEMENT = re.compile(f";|{_PARAGRAPH.pattern}")
 
 
@@ -50,7 +50,7 @@ def raw_statements(text: str, covered: Iterable[tuple[int, int]], *, known: bool
 
 def _first(text: str, start: int, ending: re.Pattern[str], longest: int) -> Statement | None:
     end = ending.search(text, start, start + longest)
-    return next(iter(split(text[start : end.start() if end else start + longest])), None)
+    return next(iter(split(text[start : end.start() if end else start + longest], prose=True)), None)
 
 
 def _inside(spans: Sequence[tuple[int, int]], starts: Sequence[int], offset: int) -> bool:

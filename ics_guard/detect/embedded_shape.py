@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ics_guard.detect.sql_blocks import block_statements
 from ics_guard.detect.sql_split import Statement
 
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|\{[^{}]*\}")
@@ -43,4 +44,6 @@ _DDL = re.compile(
 
 def is_ddl(statement: Statement) -> bool:
     """Given a statement found in a string, return whether it has the shape of DDL and is not a sentence about some."""
+    if statement.words[0] == "begin" and statement.words[-1] == "end":
+        return any(map(is_ddl, block_statements(statement)))
     return _DDL.match(_TEMPLATE.sub("{}", statement.canonical)) is not None and statement.words[2:3] != ("failed",)

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
+
+
+class Piece(NamedTuple):
+    """One string as it is written: where its value begins in that of the whole, and what is between its quotes.
+
+    `rewritten` finds what stands there for something else.
+    """
+
+    at: int
+    begin: int
+    end: int
+    rewritten: re.Pattern[str] | None
 
 
 class Literal(NamedTuple):
@@ -14,6 +27,7 @@ class Literal(NamedTuple):
     text: str
     start: int
     end: int
+    pieces: tuple[Piece, ...]
 
 
 class Source(NamedTuple):
@@ -104,8 +118,9 @@ _DOCUMENTED = re.compile(
 _C_FAMILY = frozenset({"c", "h", "cc", "cpp", "cxx", "hpp", "m", "mm"})
 _DOTTED = frozenset({"php", "pl", "pm"})
 _ADJACENT = frozenset({"py", "c", "h", "cc", "cpp", "dart", "rb"})
-_MARGIN = re.compile(r"^[ \t]*\|", re.MULTILINE)
 _ESCAPE = re.compile(r"\\(?:\n[ \t]*|(.))", re.DOTALL)
+_ESCAPE_OR_MARGIN = re.compile(rf"^(?P<margin>[ \t]*\|)|{_ESCAPE.pattern}", re.DOTALL | re.MULTILINE)
+_DOUBLED = re.compile('""')
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\n", "0": " "}
 _RAW = re.compile(r'(?:b?r#*["\']|[rRbBuUfF]*[rR][bBfF]*["\']|R"|\$?@\$?"|<<|\[\[|~S)')
 
@@ -141,21 +156,26 @@ def read_source(text: str, path: str) -> Source:
         if match["shown"] is None or (suffix == "py" and _DOCUMENTED.search(text[max(0, start - _NEAR) : start])):
             hidden.append((start, position))
             continue
-        value, stop = _value(match.group(), suffix), position
+        begin, end, rewritten = _inside(match.group(), suffix)
+        piece, stop = Piece(0, start + begin, start + end, rewritten), position
         if position == len(text) and text[-1] not in _CLOSING:
             stop = start  # left open: what seems to be inside may be code
         if match.groupdict().get("tag"):
-            end = closings.after(match["tag"], position)
-            if end is None:  # a shift, or `class << self`
+            closing = closings.after(match["tag"], position)
+            if closing is None:  # a shift, or `class << self`
                 position = start + 2
                 continue
-            value, position, stop = text[position : text.rfind("\n", 0, end)], end, end
+            piece = Piece(0, position, max(position, text.rfind("\n", 0, closing)), None)
+            position, stop = closing, closing
+        value = _value(text, piece)
         joint = _joint(found[-1], text[found[-1].end : start], suffix, listed=listed) if found else None
         if joint is None:
-            found.append(Literal(value, start, stop))
+            found.append(Literal(value, start, stop, (piece,)))
             listed = _CONCAT.search(text, max(0, start - _NEAR), start) is not None
         else:
-            found[-1] = Literal(found[-1].text + joint + value, found[-1].start, stop)
+            known = found[-1].text + joint
+            pieces = (*found[-1].pieces, piece._replace(at=len(known)))
+            found[-1] = Literal(known + value, found[-1].start, stop, pieces)
     behind = _PUT_BEHIND_DOT if suffix in _DOTTED else _PUT_BEHIND
     whole = (one._replace(text=one.text + _HOLE) if behind.match(text, one.end) else one for one in found)
     return Source(tuple(whole), tuple(hidden))
@@ -191,19 +211,54 @@ def _joint(near: Literal, between: str, suffix: str, *, listed: bool) -> str | N
     return "\n" if opened and "{" not in between and "}" not in between else None
 
 
-def _value(written: str, suffix: str) -> str:
-    """Given a string as it is written, return what it stands for."""
+def place_of(text: str, literal: Literal) -> Callable[[int], int]:
+    """Given source text and one of its literals, return what takes an offset in its value to where that is written."""
+    values, places = list[int](), list[int]()
+    for piece in literal.pieces:
+        values.append(piece.at)
+        places.append(piece.begin)
+        saved, inside = 0, text[piece.begin : piece.end]
+        for match in piece.rewritten.finditer(inside) if piece.rewritten else ():
+            saved += len(match.group()) - len(_meant(match))
+            values.append(piece.at + match.end() - saved)
+            places.append(piece.begin + match.end())
+
+    def place(offset: int) -> int:
+        index = bisect_right(values, offset) - 1
+        following = places[index + 1] if index + 1 < len(places) else literal.end  # no further, if it is in a hole
+        return min(places[index] + offset - values[index], following)
+
+    return place
+
+
+def _value(text: str, piece: Piece) -> str:
+    """What a string stands for."""
+    inside = text[piece.begin : piece.end]
+    return piece.rewritten.sub(_meant, inside) if piece.rewritten else inside
+
+
+def _meant(match: re.Match[str]) -> str:
+    written = match.group()
+    if written[0] == "\\":
+        escaped = match[match.re.groups]
+        return _ESCAPED.get(escaped or "", escaped or "")
+    return '"' if written == '""' else ""
+
+
+def _inside(written: str, suffix: str) -> tuple[int, int, re.Pattern[str] | None]:
+    """Given a string as it is written, return where the text in it begins and ends, and what is rewritten there."""
     raw = _RAW.match(written) is not None or (suffix == "go" and written[0] == "`")
     opening = next((index for index, character in enumerate(written) if character in "\"'`([{<|/!"), 0)
+    rewritten = None if raw else _ESCAPE
     if written.startswith('R"') and suffix in _C_FAMILY:
-        inside = written.partition("(")[2].rpartition(")")[0]
+        begin, end = written.find("(") + 1, written.rfind(")")
     elif written[opening : opening + 3] in ('"""', "'''"):
-        inside = written[opening + 3 : -3]
-        inside = _MARGIN.sub("", inside) if suffix in ("kt", "kts", "scala") else inside
+        begin, end = opening + 3, len(written) - 3
+        rewritten = _ESCAPE_OR_MARGIN if suffix in ("kt", "kts", "scala") and not raw else rewritten
     elif written.startswith("[["):
-        inside = written[2:-2]
+        begin, end = 2, len(written) - 2
     else:
-        inside = written[opening + 1 :].rstrip("#")[:-1]
+        begin, end = opening + 1, len(written.rstrip("#")) - 1
     if "@" in written[:opening]:
-        return inside.replace('""', '"')
-    return inside if raw else _ESCAPE.sub(lambda found: _ESCAPED.get(found[1] or "", found[1] or ""), inside)
+        rewritten = _DOUBLED
+    return begin, max(begin, end), rewritten

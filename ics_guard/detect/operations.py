@@ -13,7 +13,8 @@ from ics_guard.detect.text import word_set
 from ics_guard.model import Change, Effect, Kind, Severity
 
 _ON_NEW_TABLE = word_set(
-    "create_unique_index add_constraint set_not_null set_not_null_filled add_required_column alter_table create_policy"
+    "create_unique_index add_constraint set_not_null set_not_null_filled add_required_column alter_table create_policy "
+    "add_unique_column"
 )
 
 

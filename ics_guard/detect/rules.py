@@ -34,10 +34,14 @@ _SQL = {
     "sql.drop_index": Rule(_R, "Queries can slow down, and a unique index no longer keeps duplicates out."),
     "sql.truncate": Rule(_D, "Every row of the table is lost."),
     "sql.delete_all": Rule(_D, "DELETE without WHERE loses every row of the table."),
+    "sql.merge_delete": Rule(_R, "Every row that the source holds too is deleted, and nothing here says how many."),
     "sql.update_all": Rule(_D, "UPDATE without WHERE overwrites a column in every row."),
     "sql.fill_column": Rule(_R, "Every row is written, which can lock the table; the column is new in the same file."),
     "sql.add_column": Rule(_A, "A column that may be empty, or has a default, leaves existing rows valid."),
     "sql.add_required_column": Rule(_R, "NOT NULL without a default fails as soon as the table holds rows."),
+    "sql.add_unique_column": Rule(
+        _R, "SQLite refuses to add a UNIQUE column, and others fail where all rows get one value."
+    ),
     "sql.drop_column": Rule(_D, "Every value of the column is lost."),
     "sql.drop_partition": Rule(_D, "Every row of the partition is lost."),
     "sql.alter_type": Rule(_R, "Existing values are converted: that can fail, round, cut off or rewrite the table."),

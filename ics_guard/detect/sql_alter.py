@@ -15,6 +15,9 @@ Action = tuple[str, str, str, tuple[Effect, ...]]
 
 _Reader = Callable[[str, Sequence[Token], tuple[str, ...]], Action]
 
+REQUIRES = "require_column"
+"""NOT NULL said again with a type: it means nothing where the column was so before."""
+
 _CONSTRAINT = word_set("constraint primary unique foreign check exclude fulltext spatial index key not")
 _FILLED = word_set("default generated identity autoincrement auto_increment serial bigserial smallserial as")
 
@@ -29,7 +32,11 @@ def actions(table: str, tokens: Sequence[Token]) -> list[tuple[Action, str]]:
         pieces = [(part[0], *piece) for piece in top_level(inner)] or [part]
         for piece in pieces:  # ADD (a int, b int) is two actions
             words = tuple(token.norm for token in piece)
-            result.append((_action(table, piece, words), spelled(piece)))
+            action = _action(table, piece, words)
+            result.append((action, spelled(piece)))
+            if action[0] == "sql.alter_type" and _requires(words):
+                meaning = f"alter column {action[2].rpartition('.')[2]} set not null"
+                result.append((("sql.set_not_null", REQUIRES, action[2], ()), meaning))
     return result
 
 
@@ -56,15 +63,28 @@ def _action(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Acti
 def _add(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
     if words[1:2] == ("partition",):
         return "sql.alter_table", "alter_table", table, ()
-    if words[1:2] and words[1] in _CONSTRAINT and "(" in words[2:]:
+    named = words[1:2] == ("constraint",) or _phrase(words, "using", "index")
+    if named or (words[1:2] and words[1] in _CONSTRAINT and "(" in words[2:]):
         return _add_constraint(table, tokens, words)
     name, index = name_at(tokens, skip(words, 1, "column", "if", "not", "exists"))
     if not name:
         return "sql.alter_table", "alter_table", table, ()
     rest = words[index:]
-    required = ("not" in rest and "null" in rest[rest.index("not") + 1 : rest.index("not") + 2]) or "primary" in rest
-    rule = "add_required_column" if required and not _FILLED.intersection(rest) else "add_column"
+    filled = _FILLED.intersection(rest) and not _phrase(rest, "default", "null")
+    if (_phrase(rest, "not", "null") or "primary" in rest) and not filled:
+        rule = "add_required_column"
+    else:
+        rule = "add_unique_column" if "unique" in rest else "add_column"
     return f"sql.{rule}", "add_column", f"{table}.{name}", (Effect(f"column:{table}.{name}", True),)
+
+
+def _requires(words: tuple[str, ...]) -> bool:
+    """Whether a column gets NOT NULL with its type, as MySQL and T-SQL say it; PostgreSQL's USING is no such thing."""
+    return _phrase(words, "not", "null") and not _phrase(words, "is", "not", "null")
+
+
+def _phrase(words: tuple[str, ...], *phrase: str) -> bool:
+    return any(words[index : index + len(phrase)] == phrase for index, word in enumerate(words) if word == phrase[0])
 
 
 def _add_constraint(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
@@ -136,6 +156,13 @@ def _rename(table: str, tokens: Sequence[Token], words: tuple[str, ...]) -> Acti
     return "sql.rename_column", "rename_column", f"{table}.{old}", effects
 
 
+def _truncate(table: str, _tokens: Sequence[Token], words: tuple[str, ...]) -> Action:
+    """TRUNCATE PARTITION, DISCARD PARTITION … TABLESPACE, and DISCARD TABLESPACE of the whole table."""
+    if words[1:2] == ("partition",):
+        return "sql.drop_partition", f"{words[0]}_partition", table, ()
+    return "sql.truncate", words[0], table, ()
+
+
 def _owner(table: str, _tokens: Sequence[Token], _words: tuple[str, ...]) -> Action:
     return "sql.privilege", "alter_owner", table, ()
 
@@ -148,6 +175,8 @@ _VERBS: Mapping[str, _Reader | None] = {
     "change": _modify,
     "rename": _rename,
     "owner": _owner,
+    "truncate": _truncate,
+    "discard": _truncate,
     **dict.fromkeys(
         [
             "set",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ics_guard.detect.sql_batches import opens_statement
 from ics_guard.detect.sql_scan import Token, scan
-from ics_guard.detect.sql_split import Statement, body_text, opens_statement
+from ics_guard.detect.sql_split import Statement, body_text
 from ics_guard.detect.text import word_set
 
 _BOUNDARY = word_set("begin then else loop do try catch") | {";", ")"}
 _VERBS = word_set("create alter drop truncate delete update call rename exec insert")
-_RUNS = frozenset({"execute", "exec", "perform"})
+_RUNS = frozenset({"execute", "exec"})
 _NOT_RUN = frozenset({"function", "procedure", "on", "as"})
 _HOLE = "{}"
 
@@ -32,23 +33,33 @@ def block_statements(statement: Statement) -> list[Statement]:
         elif index and (_after_boundary(tokens, index, current) or opens_statement(tokens, index)):
             finish()
             current.append(token)
+        elif _runs(tokens, index) and (token.leads or not current):
+            finish()
+            result += [replace(statement, tokens=run.tokens, closed=True) for run in _built(tokens, index)]
         elif current:
             current.append(token)
-        elif token.norm in ("execute", "exec"):
-            result += [replace(statement, tokens=run.tokens, closed=True) for run in _built(tokens, index)]
     finish()
     return [part for part in result if part.tokens]
+
+
+def executed(statement: Statement) -> list[Statement]:
+    """Given an EXECUTE, return what it runs, if that is text which can be read."""
+    return [replace(statement, tokens=run.tokens, closed=True) for run in _built(statement.tokens, 0)]
 
 
 def dynamic(statement: Statement) -> bool:
     """Given a block, return whether it runs text or procedures that cannot be read here."""
     tokens = _inside(statement)
     return any(
-        token.norm in _RUNS
-        and not _built(tokens, index)
-        and not _NOT_RUN.intersection(near.norm for near in tokens[index + 1 : index + 2])
+        (token.norm == "perform" or _runs(tokens, index)) and not _built(tokens, index)
         for index, token in enumerate(tokens)
     )
+
+
+def _runs(tokens: Sequence[Token], index: int) -> bool:
+    """Whether an EXECUTE stands here that runs something: that of a trigger says what will, that of a GRANT who may."""
+    following = tokens[index + 1].norm if index + 1 < len(tokens) else ""
+    return tokens[index].norm in _RUNS and following not in _NOT_RUN
 
 
 def _inside(statement: Statement) -> list[Token]:
@@ -87,9 +98,12 @@ def _built(tokens: Sequence[Token], index: int) -> list[Statement]:
     if start >= len(tokens) or tokens[start].kind not in ("string", "body"):
         return []
     pieces, hole = list[str](), False
-    for token in tokens[start:]:
+    for at in range(start, len(tokens)):
+        token = tokens[at]
         if token.kind == "end" or token.norm in ("using", "into", "end", ","):
             break
+        if token.kind == "word" and token.leads and tokens[at - 1].norm not in ("||", "+", "("):
+            break  # the next statement of a batch
         if token.kind in ("string", "body"):
             pieces.append(_value(token))
             hole = False

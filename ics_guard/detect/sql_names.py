@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ics_guard.detect.sql_scan import Token
+from ics_guard.detect.text import word_set
 
 _DEFAULT_SCHEMAS = ("public.", "dbo.", "main.")
 _NAMING = ("word", "name", "template", "string")
 _TEXT_QUOTES = "\"`[]'"
+_MODIFIERS = word_set(
+    "or replace alter temp temporary global local unlogged unique clustered nonclustered fulltext spatial materialized "
+    "recursive external foreign virtual force editionable noneditionable trusted procedural constraint definer invoker "
+    "algorithm undefined merge temptable sql security transient columnstore xml bitmap"
+)
 
 
 def plain(name: str) -> str:
@@ -42,6 +48,16 @@ def skip(words: Sequence[str], index: int, *phrase: str) -> int:
     for word in phrase:
         if words[index : index + 1] == (word,):
             index += 1
+    return index
+
+
+def words_after_modifiers(words: tuple[str, ...]) -> int:
+    """Given a statement that begins with CREATE, DROP or ALTER, return the index of the word that says of what."""
+    index = 1
+    while index < len(words) and (words[index] in _MODIFIERS or words[index] in ("=", "if", "not", "exists")):
+        index += 2 if words[index] == "=" else 1
+        if index < len(words) and words[index].startswith("@"):  # DEFINER = root@localhost, also with each part quoted
+            index += 2 if words[index] == "@" else 1
     return index
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from ics_guard.detect.operations import Operation
 from ics_guard.detect.sql_alter import actions
-from ics_guard.detect.sql_blocks import block_statements, dynamic
-from ics_guard.detect.sql_names import listed, name_at, skip
+from ics_guard.detect.sql_batches import NOT_A_BLOCK
+from ics_guard.detect.sql_blocks import block_statements, dynamic, executed
+from ics_guard.detect.sql_names import listed, name_at, skip, words_after_modifiers
 from ics_guard.detect.sql_rows import data_operations
-from ics_guard.detect.sql_split import Statement, words_after_modifiers
+from ics_guard.detect.sql_split import Statement
 from ics_guard.detect.text import word_set
 from ics_guard.model import Effect
 
@@ -21,7 +22,6 @@ _QUIET = word_set(
     "open go attach detach raise return values table describe desc kill load cache uncache work elseif elsif signal "
     "handler help shutdown throw waitfor revert"
 )
-_TRANSACTION = word_set("transaction work tran deferred immediate exclusive isolation read not concurrent")
 _PRIVILEGES = word_set("grant revoke comment reassign security deny")
 _PRINCIPALS = word_set("role user login group default system session resource")
 _DROPS = {
@@ -42,9 +42,10 @@ _LONG_KINDS = (
     ("text", "search", "parser"),
     ("text", "search", "template"),
 )
+_SPELLED = {"proc": "procedure", "tables": "table"}
 _OBJECT_EFFECTS = word_set("view trigger index table")
 _QUIET_META = re.compile(
-    r"\\(?:i|ir|include|include_relative|gexec|!|e|edit)\b|\.(?:read|shell|system|import|restore)\b"
+    r"\\!|\\(?:i|ir|include|include_relative|gexec|e|edit)\b|\.(?:read|shell|system|import|restore)\b"
 )
 
 
@@ -80,7 +81,7 @@ def _operations(statement: Statement) -> list[Operation]:
     if first.norm == "(" and len(statement.tokens) > 1:
         return _operations(_from(statement, 1))
     word = first.norm
-    if word in _QUIET or (word == "begin" and (len(statement.tokens) == 1 or statement.words[1] in _TRANSACTION)):
+    if word in _QUIET or (word == "begin" and (len(statement.tokens) == 1 or statement.words[1] in NOT_A_BLOCK)):
         return []
     if word in _PRIVILEGES:
         return [_operation(statement, "sql.privilege", word, "")]
@@ -182,7 +183,7 @@ def _kind(words: tuple[str, ...], at: int) -> tuple[str, int]:
         if words[at : at + len(long)] == long:
             return "_".join(long), at + len(long)
     kind = words[at] if at < len(words) else ""
-    return ("procedure" if kind == "proc" else kind), at + 1
+    return _SPELLED.get(kind, kind), at + 1
 
 
 def _truncate(statement: Statement) -> list[Operation]:
@@ -259,6 +260,9 @@ def _copy(statement: Statement) -> list[Operation]:
 
 
 def _call(statement: Statement) -> list[Operation]:
+    known = [found for part in executed(statement) for found in read_statement(part)]
+    if known:
+        return [replace(found, canonical=statement.canonical, effects=()) for found in known]
     name, _ = name_at(statement.tokens, skip(statement.words, 1, "procedure"))
     if name.rpartition(".")[2] == "sp_rename":
         return [_operation(statement, "sql.rename_table", "rename", name)]

@@ -35,8 +35,9 @@ def data_operations(tokens: Sequence[Token]) -> list[tuple[str, str, str]]:
         table, _ = name_at(tokens, _target(words, index + 1))
         if not table.startswith(("#", "@")):
             result.append((f"sql.{word}_all", word, table))
-    if words[0] == "merge" and "delete" in words and _deletes_the_rest(words):
-        result.append(("sql.delete_all", "merge", name_at(tokens, skip(words, 1, "into"))[0]))
+    if words[0] == "merge" and "delete" in words:
+        rule = _merge_rule(words)
+        result += [(rule, "merge", name_at(tokens, skip(words, 1, "into"))[0])] if rule else []
     return list(dict.fromkeys(result))
 
 
@@ -60,10 +61,15 @@ def _begins(words: tuple[str, ...], index: int, sets: int) -> bool:
     return words[index + 1 : index + 2] == ("from",) or words[0] == "with" if words[index] == "delete" else sets > index
 
 
-def _deletes_the_rest(words: tuple[str, ...]) -> bool:
-    """MERGE … WHEN NOT MATCHED BY SOURCE THEN DELETE: whatever the source does not hold."""
-    rest = ("not", "matched", "by", "source", "then", "delete")
-    return any(words[index : index + 6] == rest for index, word in enumerate(words) if word == "not")
+def _merge_rule(words: tuple[str, ...]) -> str:
+    """MERGE … WHEN MATCHED THEN DELETE: whatever the source holds too. NOT MATCHED BY SOURCE: whatever it does not."""
+    said = " ".join(words)
+    if "not matched by source then delete" in said:
+        return "sql.delete_all"
+    if "when matched then delete" not in said:
+        return ""
+    start, end = (words.index(word) if word in words else 0 for word in ("on", "when"))
+    return "sql.delete_all" if start < end and _always(words[start + 1 : end]) else "sql.merge_delete"
 
 
 def _has_where(words: tuple[str, ...], index: int) -> bool:

@@ -8,23 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from ics_guard.detect.sql_batches import NOT_A_BLOCK, begins_another, is_bodied
 from ics_guard.detect.sql_scan import Token, scan
 from ics_guard.detect.text import word_set
 
-_MODIFIERS = word_set(
-    "or replace alter temp temporary global local unlogged unique clustered nonclustered fulltext spatial materialized "
-    "recursive external foreign virtual force editionable noneditionable trusted procedural constraint definer invoker "
-    "algorithm undefined merge temptable sql security transient columnstore xml bitmap"
-)
-_BODIED = frozenset({"trigger", "procedure", "proc", "function", "event", "package"})
-_BLOCKS = frozenset({"if", "while", "declare", "begin", "else"})
-_NOT_A_BLOCK = word_set("transaction work tran deferred immediate exclusive isolation read ; not concurrent") | {""}
-_CREATED = frozenset(
-    {"table", "view", "procedure", "proc", "function", "trigger", "database", "schema", "index", "type"}
-)
-_CONTINUED = frozenset({"with", "explain", "grant", "revoke", "comment"})
-_UNFINISHED = word_set("as instead also do then on for or and , before after of key begin (")
-_OPENERS = frozenset({"create", "alter", "drop", "truncate", "delete", "update"})
 _NEWLINE = re.compile("\n")
 _UNQUOTED = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _RESERVED = word_set(
@@ -87,20 +74,10 @@ def body_text(token: Token) -> str:
     return token.text[mark:-mark]
 
 
-def words_after_modifiers(words: tuple[str, ...]) -> int:
-    """Given a statement that begins with CREATE, DROP or ALTER, return the index of the word that says of what."""
-    index = 1
-    while index < len(words) and (words[index] in _MODIFIERS or words[index] in ("=", "if", "not", "exists")):
-        index += 2 if words[index] == "=" else 1
-        if index < len(words) and words[index].startswith("@"):  # DEFINER = root@localhost, also with each part quoted
-            index += 2 if words[index] == "@" else 1
-    return index
-
-
-def split(text: str, *, rows: bool = False) -> list[Statement]:
+def split(text: str, *, rows: bool = False, prose: bool = False) -> list[Statement]:
     """Given SQL text, return its statements. A last one that a body or a quote left open says so.
 
-    With `rows`, the values of plain INSERT statements are not looked at.
+    With `rows`, the values of plain INSERT statements are not looked at. With `prose`, the text may be a sentence.
     """
     scanned = scan(text, rows=rows)
     newlines = [match.start() for match in _NEWLINE.finditer(text)]
@@ -128,8 +105,7 @@ def split(text: str, *, rows: bool = False) -> list[Statement]:
             finish()
             depth = opened = 0
         else:
-            leads = token.leads and depth <= 0 and opened <= 0 and current
-            if leads and _starts_another(current, tokens, index):
+            if current and depth <= 0 and opened <= 0 and begins_another(current, tokens, index, prose=prose):
                 finish()
                 depth = opened = 0
             current.append(token)
@@ -146,24 +122,13 @@ def split(text: str, *, rows: bool = False) -> list[Statement]:
 def _nesting(current: list[Token], token: Token, following: str, depth: int) -> int:
     """How much deeper this word takes a statement that can hold a body of statements."""
     if token.norm == "begin":
-        alone = len(current) == 1 and following in _NOT_A_BLOCK
-        return 0 if alone or following in ("tran", "transaction") or not _bodied(current) else 1
+        alone = len(current) == 1 and (following in NOT_A_BLOCK or following in ("", ";"))
+        return 0 if alone or following in ("tran", "transaction") or not is_bodied(current) else 1
     if depth <= 0 or (len(current) > 1 and current[-2].norm == "end"):
         return 0  # the CASE of END CASE
     if token.norm == "case":
         return 1
     return 0 if following in ("if", "loop", "while", "repeat", "for") else -1
-
-
-def _bodied(current: list[Token]) -> bool:
-    first = current[0].norm
-    if first in _BLOCKS:
-        return True
-    if first not in ("create", "alter"):
-        return False
-    words = tuple(token.norm for token in current[:24])
-    index = words_after_modifiers(words)
-    return index < len(words) and words[index] in _BODIED
 
 
 def _templated(current: list[Token]) -> bool:
@@ -174,27 +139,3 @@ def _templated(current: list[Token]) -> bool:
 def _is_rule(current: list[Token]) -> bool:
     """CREATE RULE … DO (a; b): the only semicolons in parentheses."""
     return current[0].norm == "create" and "rule" in [token.norm for token in current[1:4]]
-
-
-def _starts_another(current: list[Token], tokens: Sequence[Token], index: int) -> bool:
-    """Whether a word at the start of a line begins another statement (T-SQL asks for no semicolon)."""
-    if not opens_statement(tokens, index) or _bodied(current) or current[0].norm in _CONTINUED:
-        return False
-    return len(current) > 1 and current[-1].norm not in _UNFINISHED
-
-
-def opens_statement(tokens: Sequence[Token], index: int) -> bool:
-    """Given tokens, return whether a statement that can change a schema or lose rows surely begins at this one."""
-    token = tokens[index]
-    if token.kind != "word" or token.norm not in _OPENERS:
-        return False
-    following = [near.norm for near in tokens[index + 1 : index + 4]]
-    match token.norm:
-        case "update":
-            return "set" in following[1:]
-        case "delete":
-            return following[:1] == ["from"]
-        case "create":
-            return bool(_CREATED.intersection(following)) or following[:1] == ["unique"]
-        case _:
-            return following[:1] != ["index"] and bool(_CREATED.intersection(following[:1]))

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ics_guard.detect.operations import Operation
-from ics_guard.detect.sql_names import name_at, skip, top_level
+from ics_guard.detect.sql_alter import REQUIRES
+from ics_guard.detect.sql_names import name_at, skip, top_level, words_after_modifiers
 from ics_guard.detect.sql_scan import Token
-from ics_guard.detect.sql_split import Statement, split, words_after_modifiers
-from ics_guard.detect.sql_types import Type, narrows, table_columns, type_at
+from ics_guard.detect.sql_split import Statement, split
+from ics_guard.detect.sql_types import Type, narrows, required_columns, table_columns, type_at
 from ics_guard.detect.text import word_set
 
 Read = Sequence[tuple[Statement, Sequence[Operation]]]
@@ -21,7 +22,9 @@ _TYPE = re.compile(
     r"(?:add|alter|modify|change)(?: column)?(?: if not exists| if exists)? "
     r"(?P<name>\"[^\"]*\"|`[^`]*`|\[[^]]*\]|\S+) (?:set data type |type )?(?P<type>.*)"
 )
+_ADDS = frozenset({"sql.add_column", "sql.add_required_column", "sql.add_unique_column"})
 _HOLE = re.compile(r"[{%<:$]")
+_TEMPORARY = word_set("temp temporary pg_temp tempdb")
 _LOSES_ROWS = word_set(
     "where limit join distinct group having union except intersect ignore conflict replace top offset"
 )
@@ -29,9 +32,10 @@ _LOSES_ROWS = word_set(
 
 @dataclass
 class _Seen:
-    """What the file has said so far: types, columns with a value in every row, added columns, temporary tables."""
+    """What the file has said so far: types, NOT NULL, columns that are filled or added, temporary tables."""
 
     types: defaultdict[str, dict[str, Type]] = field(default_factory=lambda: defaultdict(dict))
+    required: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     filled: set[str] = field(default_factory=set)
     added: set[str] = field(default_factory=set)
     temporary: set[str] = field(default_factory=set)
@@ -56,7 +60,10 @@ def together(read: Read) -> list[Operation]:
     result = []
     for index, (statement, operations) in enumerate(read):
         for operation in operations:
-            if seen.temporary & {operation.object, operation.table}:
+            if temporary := _temporary(statement, seen.temporary & {operation.object, operation.table}):
+                seen.temporary -= temporary if operation.operation == "drop_table" else set()
+                continue
+            if operation.operation == REQUIRES and _last(operation.object) in seen.required[operation.table]:
                 continue
             certain = _without_holes(operation)
             if operation.rule == "sql.drop_table":
@@ -67,7 +74,20 @@ def together(read: Read) -> list[Operation]:
         for when, old, new in renames:
             if when == index:
                 seen.types[new] = seen.types.pop(old, {})
+                seen.required[new] = seen.required.pop(old, set())
     return result
+
+
+def _temporary(statement: Statement, names: set[str]) -> set[str]:
+    """Those names that mean a temporary table here: `main.t` beside a temporary `t` is another one."""
+    words = statement.words
+    return {
+        name
+        for name in names
+        if all(
+            words[at - 1] in _TEMPORARY for at in range(1, len(words) - 1) if words[at] == "." and words[at + 1] == name
+        )
+    }
 
 
 def _without_holes(operation: Operation) -> Operation:
@@ -84,6 +104,7 @@ def _learn(statement: Statement, seen: _Seen) -> None:
         seen.temporary.add(name_at(statement.tokens, skip(statement.words, start, "if", "not", "exists"))[0])
     elif made:
         seen.types[made[0]] = made[1]
+        seen.required[made[0]] = set(required_columns(statement))
     elif first in ("update", "with"):
         seen.filled |= _assigned(statement)
 
@@ -91,11 +112,13 @@ def _learn(statement: Statement, seen: _Seen) -> None:
 def _judged(statement: Statement, operation: Operation, seen: _Seen) -> Operation:
     column = operation.object
     meaning = operation.canonical.removeprefix(f"alter table {operation.table} ")
-    if operation.rule in ("sql.add_column", "sql.add_required_column"):
+    if operation.rule in _ADDS:
         seen.added.add(column)
         seen.types[operation.table][_last(column)] = _written(meaning)
     elif " set default " in meaning:
         seen.filled.add(column)
+    elif " drop not null" in meaning:
+        seen.required[operation.table].discard(_last(column))
     elif operation.rule == "sql.set_not_null" and column in seen.filled | seen.added:
         return replace(operation, rule="sql.set_not_null_filled", canonical=f"{operation.canonical} filled")
     elif operation.rule == "sql.alter_type":

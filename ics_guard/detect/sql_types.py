@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ics_guard.detect.sql_names import name_at, skip, top_level
+from ics_guard.detect.sql_names import name_at, skip, top_level, words_after_modifiers
 from ics_guard.detect.sql_scan import Token
-from ics_guard.detect.sql_split import Statement, words_after_modifiers
+from ics_guard.detect.sql_split import Statement
 from ics_guard.detect.text import word_set
 
 _AFTER_TYPE = word_set(
@@ -42,6 +42,18 @@ def type_at(words: Sequence[str], index: int) -> Type:
 
 def table_columns(statement: Statement) -> tuple[str, dict[str, Type]] | None:
     """Given a CREATE TABLE with a list of columns, return the table and the type of each; None for anything else."""
+    listed = _listed(statement)
+    return (listed[0], dict(column for column in map(_column, listed[1]) if column)) if listed else None
+
+
+def required_columns(statement: Statement) -> frozenset[str]:
+    """Given a CREATE TABLE with a list of columns, return those that it gives NOT NULL."""
+    parts = (_listed(statement) or ("", []))[1]
+    required = (part for part in parts if " not null" in " ".join(token.norm for token in part))
+    return frozenset(column[0] for column in map(_column, required) if column)
+
+
+def _listed(statement: Statement) -> tuple[str, list[tuple[Token, ...]]] | None:
     words, tokens = statement.words, statement.tokens
     at = words_after_modifiers(words)
     if words[0] != "create" or words[at : at + 1] != ("table",):
@@ -49,7 +61,7 @@ def table_columns(statement: Statement) -> tuple[str, dict[str, Type]] | None:
     table, index = name_at(tokens, skip(words, at + 1, "if", "not", "exists"))
     if words[index : index + 1] != ("(",):
         return None
-    return table, dict(column for column in map(_column, top_level(_parenthesised(tokens, index))) if column)
+    return table, top_level(_parenthesised(tokens, index))
 
 
 def _column(part: tuple[Token, ...]) -> tuple[str, Type] | None:

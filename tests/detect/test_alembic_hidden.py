@@ -228,7 +228,8 @@ HIDDEN = [
     ("", "op.execute('WITH x AS (SELECT 1) DELETE FROM t')", ["sql.delete_all t"]),
     ("", "op.execute('INSERT INTO a SELECT * FROM b')", ["alembic.insert_rows "]),
     ("t=sa.table('t')", "op.get_bind().execute(t.insert().values(a=1))", ["alembic.insert_rows t"]),
-    ("", "op.execute('MERGE INTO t USING u ON (1=1) WHEN MATCHED THEN DELETE')", ["alembic.change_rows "]),
+    ("", "op.execute('MERGE INTO t USING u ON (1=1) WHEN MATCHED THEN DELETE')", ["sql.delete_all t"]),
+    ("", "op.execute('MERGE INTO t USING u ON a=b WHEN MATCHED THEN UPDATE SET a=1')", ["alembic.change_rows "]),
     ("",
      "op.execute('CREATE TABLE n AS SELECT * FROM o')\nop.execute('DROP TABLE o')\n"
      "op.execute('ALTER TABLE n RENAME TO o')",

@@ -66,6 +66,22 @@ HITS = [
     ("schema", "-- all of it\nDROP TABLE t;\n"),
     ("x.txt", "DROP TABLE t;"),
     ("x.tmpl", "{{ if .x }}DROP TABLE {{ .Name }};{{ end }}"),
+    ("x.py", r'c.execute("\nDROP TABLE t")'),
+    ("x.py", r'c.execute("\tDROP TABLE t")'),
+    ("x.ts", r'db.exec("SELECT 1;\nDROP TABLE t")'),
+    ("x.rs", r'c.execute("SELECT 1;\r\nDROP TABLE t")'),
+    ("x.go", r'db.Exec("PRAGMA foreign_keys = ON;\nDROP TABLE t;\n")'),
+    ("x.json", r'{"sql": "BEGIN;\nDROP TABLE t;\nCOMMIT;"}'),
+    ("x.yml", r'sql: "BEGIN;\nDROP TABLE t;\nCOMMIT;"'),
+    ("x.cs", 'Sql(@"BEGIN TRAN\nDROP TABLE t\nCOMMIT")'),
+    ("x.py", r'c.execute("SET NOCOUNT ON\nDROP TABLE t\nPRINT 1")'),
+    ("x.py", 'c.execute("""BEGIN\nDROP TABLE t\nEND""")'),
+    ("x.xml", "<sql><![CDATA[DROP TABLE t;]]></sql>"),
+    ("x.xml", "<sql><![CDATA[DROP TABLE t]]></sql>"),
+    ("x.ipynb", r'{"source": ["c.execute(\"DROP TABLE t\")\n"]}'),
+    ("x.ipynb", r'{"source": ["found = await c.execute(\n", "    sa.text(\"DROP TABLE t\"))"]}'),
+    ("x.json", """{"code": "db.exec('DROP TABLE t')"}"""),
+    ("x.json", """{"code": "function () { db.exec('DROP TABLE t') }"}"""),
     ("x.sql", "DROP TABLE t;"),
     ("x.sql.j2", "DROP TABLE {{ t }};"),
 ]
@@ -91,7 +107,37 @@ QUIET = [
     ("x.rs", "conn.query(\"SELECT * FROM t WHERE name = 'create table'\")"),
     ("x.rs", "let create = drop(table);"),
     ("x.rs", 'say("DROP ", "TABLE t")'),
+    ("x.py", 'say("Use this to drop table users")'),
+    ("x.py", 'say("Set a name, select one, then drop table users")'),
+    ("x.py", r'say("Set a name\ndrop table users if you must")'),
+    ("x.py", 'say("Begin with drop table users and end")'),
+    ("x.json", """{"help": "Run db.exec('DROP TABLE t') or 'DROP TABLE u' first"}"""),
+    ("x.json", """{"sql": "INSERT INTO notes VALUES ('DROP TABLE t')"}"""),
+    ("x.ipynb", r'{"source": ["Then `c.execute(\"DROP TABLE t\")` loses it."]}'),
     ("x.rs", ""),
+]
+
+PLACES = [
+    ("x.php", "$sql = <<<SQL\n  SELECT 1;\n  DROP TABLE t;\nSQL;\n"),
+    ("x.php", "$sql = <<<SQL\nDROP TABLE t;\nSQL;\n"),
+    ("x.rb", "execute <<~SQL\n  DROP TABLE t\nSQL\n"),
+    ("x.sh", "psql <<EOF\nDROP TABLE t;\nEOF"),
+    ("x.pl", "my $q = <<SQL;\nDROP TABLE t;\nSQL\n"),
+    ("x.tf", "sql = <<-EOT\n  DROP TABLE t;\nEOT\n"),
+    ("x.py", "\n" * 37 + r'run("USE db\nDROP TABLE t")'),
+    ("x.py", 'run("SELECT 1;" "\\n"\n    "DROP TABLE t")'),
+    ("x.py", 'run(a + "SELECT \\"x\\";\\n" + b + ";DROP TABLE t")'),
+    ("x.py", 'run("""SELECT 1;\n\n  DROP TABLE t""")'),
+    ("x.java", r'x("\n" + "DROP TABLE t");'),
+    ("x.rs", 'run("SELECT 1; \\\n    DROP TABLE t")'),
+    ("x.cs", 'var s = @"SELECT ""a"";\nSELECT ""b""; DROP TABLE t";'),
+    ("x.kt", 'db.execSQL("""\n  |SELECT 1;\n  |DROP TABLE t\n""".trimMargin())'),
+    ("x.cpp", 'auto s = R"q(SELECT 1;\nDROP TABLE t)q";'),
+    ("x.lua", "db:exec([[\nDROP TABLE t]])"),
+    ("x.json", r'{"sql": "BEGIN;\nDROP TABLE t;\nCOMMIT;"}'),
+    ("x.json", """{"code": "a.b();\\ndb.exec('SELECT 1; DROP TABLE t')"}"""),
+    ("x.xml", "<sql>\n<![CDATA[DROP TABLE t]]></sql>"),
+    ("x.yml", "sql: |\n  DROP TABLE t;\n"),
 ]
 
 TABLE = "CREATE TABLE IF NOT EXISTS t (\n    id INTEGER PRIMARY KEY,\n    name TEXT DEFAULT 'a b'\n);"
@@ -105,6 +151,23 @@ WRAPPED = BEFORE.replace(ADD, WRAPPED_ADD).replace("    id INTEGER", "  id  INTE
 def test_ddl_is_found_in_the_strings_of_every_language(find: Find, path: str, text: str) -> None:
     (change,) = find(Kind.EMBEDDED, None, text, path)
     assert change.rule in ("sql.drop_table", "sql.truncate")
+
+
+@pytest.mark.parametrize(("path", "text"), PLACES)
+def test_a_finding_is_where_its_statement_is_written(find: Find, path: str, text: str) -> None:
+    (change,) = find(Kind.EMBEDDED, None, text, path)
+    assert text.split("\n")[change.line - 1][change.column - 1 :].startswith("DROP")
+
+
+@pytest.mark.parametrize("suffix", ["json", "py", "kt"])
+def test_a_long_string_of_many_statements_is_placed_in_linear_time(suffix: str) -> None:
+    spent = []
+    for times in (1_000, 4_000):
+        start = process_time()
+        found = detect(Kind.EMBEDDED, f"x.{suffix}", None, b'x("' + rb"DROP TABLE t;\n" * times + b'")')
+        assert len(found) == times
+        spent.append(process_time() - start)
+    assert spent[1] < 10 * spent[0] + 0.2
 
 
 def test_writing_the_schema_table_is_found(find: Find) -> None:

@@ -52,6 +52,12 @@ PIECES = [
     ";",
     "%(",
     "a.",
+    "select 1\ndrop table a ",
+    "with a\ndelete from t ",
+    "explain drop table a\n",
+    "insert into t\nexec a ",
+    "alter table t {% x %}\ndrop index i ",
+    "if 1\nexec('a')\n",
 ]
 FRAGMENTS = [
     "CREATE TABLE t (a int)", "DROP TABLE t", "ALTER TABLE t ADD c int", "DO $$ BEGIN", "END $$", "'", '"', "$x$", "/*",

@@ -92,6 +92,25 @@ def test_a_copy_that_is_taken_out_later_is_found(find: Find) -> None:
     assert any(change.reason.endswith("leaves out b.") for change in left_out)
 
 
+@pytest.mark.parametrize("form", ["MODIFY c int NOT NULL", "CHANGE c d int NOT NULL", "ALTER COLUMN c int NOT NULL"])
+def test_not_null_said_with_a_type_is_told_beside_it(find: Find, form: str) -> None:
+    text = f"ALTER TABLE t {form};"
+    assert [change.rule for change in find(Kind.SQL, None, text)] == ["sql.alter_type", "sql.set_not_null"]
+    filled = find(Kind.SQL, None, f"UPDATE t SET c = 1 WHERE c IS NULL; {text}")
+    assert [change.rule for change in filled] == ["sql.alter_type", "sql.set_not_null_filled"]
+
+
+def test_not_null_said_again_is_nothing_new(find: Find) -> None:
+    before, after = (
+        "CREATE TABLE o (c text NOT NULL); ALTER TABLE o RENAME TO t;",
+        "ALTER TABLE t MODIFY c text NOT NULL;",
+    )
+    assert [change.rule for change in find(Kind.SQL, before, before + after)] == ["sql.alter_type"]
+    relaxed = f"{before} ALTER TABLE t ALTER c DROP NOT NULL;"
+    found = find(Kind.SQL, relaxed, relaxed + after)
+    assert [change.rule for change in found] == ["sql.alter_type", "sql.set_not_null"]
+
+
 @pytest.mark.parametrize(("old", "new", "narrow"), TYPES)
 @pytest.mark.parametrize("form", ["ALTER COLUMN c TYPE {}", "MODIFY c {}", "ALTER COLUMN c {} NOT NULL"])
 def test_a_type_is_narrow_beside_the_one_the_file_shows(
