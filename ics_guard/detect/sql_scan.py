@@ -7,6 +7,8 @@ from bisect import bisect_left
 from functools import lru_cache
 from typing import NamedTuple
 
+from ics_guard.detect.text import word_set
+
 
 class Token(NamedTuple):
     """One token. `norm` is what it means: words in lower case, the rest as written. `start` is its offset.
@@ -90,6 +92,10 @@ _CONTROL = re.compile(
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _EXECUTABLE_COMMENT = re.compile(r"/\*!\d*")
+_RUN_INSIDE = re.compile(
+    r";\s*(?:drop|alter|create|truncate|delete|update|insert|replace|rename|pragma|attach|vacuum)\b", re.IGNORECASE
+)
+_WITH_BODIES = word_set("create do alter comment call execute prepare declare begin explain security")
 _DOLLAR_MARK = re.compile(r"(?=(\$(?:[^\W\d]\w*)?\$))")
 _LIQUIBASE = re.compile(r"\s*--\s*liquibase formatted sql", re.IGNORECASE)
 _LIQUIBASE_ROLLBACK = re.compile(r"(?:^[ \t]*--[ \t]*rollback\b[^\n]*(?:\n|\Z))+", re.IGNORECASE | re.MULTILINE)
@@ -108,17 +114,29 @@ def scan(text: str, *, rows: bool = False) -> Scan:
     """
     if _LIQUIBASE.match(text):
         text = _LIQUIBASE_ROLLBACK.sub(_liquibase_rollback, text)
-    standard = _Scanner(text, escaped=False, rows=rows).scan()
+    standard = _both_ways(text, escaped=False, rows=rows)
     if "\\'" not in text and '\\"' not in text:
         return standard
-    escaped = _Scanner(text, escaped=True, rows=rows).scan()
+    escaped = _both_ways(text, escaped=True, rows=rows)
     if standard.tokens == escaped.tokens or standard.clean > escaped.clean:
         return standard
     if escaped.clean > standard.clean:
         return escaped
-    return max(standard, escaped, key=lambda one: sum(token.kind == "end" for token in one.tokens))._replace(
-        clean=False
-    )
+    return _fuller(standard, escaped)
+
+
+def _both_ways(text: str, *, escaped: bool, rows: bool) -> Scan:
+    """As PostgreSQL reads it, whose comments nest and whose `$$` quotes; where others run more of it, as they do."""
+    scanner = _Scanner(text, escaped=escaped, rows=rows)
+    found = scanner.scan()
+    if not scanner.twofold:
+        return found
+    return _fuller(found, _Scanner(text, escaped=escaped, rows=rows, postgres=False).scan())
+
+
+def _fuller(one: Scan, other: Scan) -> Scan:
+    """The reading with more statements, and doubt."""
+    return max(one, other, key=lambda scan: sum(token.kind == "end" for token in scan.tokens))._replace(clean=False)
 
 
 def _liquibase_rollback(lines: re.Match[str]) -> str:
@@ -130,10 +148,11 @@ def _liquibase_rollback(lines: re.Match[str]) -> str:
 class _Scanner:
     """One pass over a text. What was searched for in vain is not searched for again, so that time stays linear."""
 
-    def __init__(self, text: str, *, escaped: bool, rows: bool) -> None:
+    def __init__(self, text: str, *, escaped: bool, rows: bool, postgres: bool = True) -> None:
         self.text, self.rows, self.match = text, rows, _DIALECTS[escaped].match
         self.tokens, self.clean = list[Token](), True
-        self.delimiter, self.nests, self.copies, self.executable = "", True, True, False
+        self.delimiter, self.nests, self.copies, self.executable = "", postgres, True, False
+        self.postgres, self.twofold, self.first = postgres, False, 0
         self.marks: dict[str, list[int]] | None = None
 
     def scan(self) -> Scan:
@@ -167,7 +186,7 @@ class _Scanner:
             if token.kind == "end":
                 position = self._after_copied_rows(fresh, position)
             if token.kind in _FRESH:
-                fresh = len(tokens)
+                fresh = self.first = len(tokens)
         return Scan(tuple(tokens), self.clean)
 
     def _special(self, position: int, leads: bool, fresh: int) -> tuple[int, bool, Token | None]:
@@ -224,17 +243,27 @@ class _Scanner:
         index = bisect_left(places, after)
         if index == len(places):
             return "op", mark, after
+        if _RUN_INSIDE.search(self.text, after, places[index]) and not self._takes_a_body():
+            self.twofold = True
+            if not self.postgres:
+                return "op", mark, after
         return "body", self.text[start : places[index] + len(mark)], places[index] + len(mark)
+
+    def _takes_a_body(self) -> bool:
+        """Whether the statement is one that only PostgreSQL has: a function, a block, a comment on something."""
+        return bool(self.tokens[self.first :]) and self.tokens[self.first].norm in _WITH_BODIES
 
     def _comment_end(self, start: int) -> int:
         executable = _EXECUTABLE_COMMENT.match(self.text, start)
         if executable:  # MySQL runs what is inside
             self.executable = True
             return executable.end()
-        depth = 0
+        depth = deepest = 0
         for edge in _COMMENT_EDGE.finditer(self.text, start) if self.nests else ():
             depth += 1 if edge.group() == "/*" else -1
+            deepest = max(depth, deepest)
             if depth == 0:
+                self.twofold = self.twofold or deepest > 1
                 return edge.end()
         self.nests = False  # SQLite and MySQL do not nest
         close = self.text.find("*/", start + 2)

@@ -25,6 +25,7 @@ _TYPE = re.compile(
 _ADDS = frozenset({"sql.add_column", "sql.add_required_column", "sql.add_unique_column"})
 _HOLE = re.compile(r"[{%<:$]")
 _TEMPORARY = word_set("temp temporary pg_temp tempdb")
+_IN_TEMPORARY = tuple(f"{schema}." for schema in _TEMPORARY)
 _LOSES_ROWS = word_set(
     "where limit join distinct group having union except intersect ignore conflict replace top offset"
 )
@@ -62,6 +63,8 @@ def together(read: Read) -> list[Operation]:
         for operation in operations:
             if temporary := _temporary(statement, seen.temporary & {operation.object, operation.table}):
                 seen.temporary -= temporary if operation.operation == "drop_table" else set()
+                continue
+            if operation.object.startswith(_IN_TEMPORARY):
                 continue
             if operation.operation == REQUIRES and _last(operation.object) in seen.required[operation.table]:
                 continue

@@ -123,3 +123,36 @@ def test_fragments_never_crash_and_a_statement_after_them_is_never_lost(pieces: 
     changes = detect(Kind.SQL, "x.sql", text.encode(), f"{text}\n;\nDROP TABLE never_seen;\n".encode())
     hidden = any(piece in ("--", "/*", "COPY t FROM stdin;", "--rollback") for piece in pieces)
     assert changes or hidden
+
+
+@pytest.mark.parametrize(
+    ("text", "rules"),
+    [
+        ("/* /* */ DROP TABLE t; -- */", ["sql.drop_table", "sql.unread"]),
+        ("SELECT $$; DROP TABLE t; SELECT $$;", ["sql.drop_table", "sql.unread"]),
+        ("INSERT INTO a VALUES ($$x); DELETE FROM t; SELECT ($$);", ["sql.delete_all", "sql.unread"]),
+        ("/* /* x */ y */ CREATE VIEW v AS SELECT 1;", ["sql.create_object", "sql.unread"]),
+        ("CREATE FUNCTION f() RETURNS int AS $$ SELECT 1; DELETE FROM t; $$ LANGUAGE sql;", ["sql.create_object"]),
+        ("COMMENT ON TABLE t IS $$once; drop it$$;", ["sql.privilege"]),
+        ("/* DROP TABLE t; /* nested */ DROP TABLE t; */", ["sql.drop_table", "sql.unread"]),
+        ("INSERT INTO a VALUES ($$one; two$$);", []),
+    ],
+)
+def test_what_engines_read_differently_is_read_as_the_one_that_runs_more(
+    find: Find, text: str, rules: list[str]
+) -> None:
+    assert sorted(change.rule for change in find(Kind.SQL, None, text)) == rules
+
+
+@pytest.mark.parametrize(
+    ("then", "rules"),
+    [
+        ("DROP TABLE t;", []),
+        ("DROP TABLE temp.t;", []),
+        ("DROP TABLE main.t;", ["sql.drop_table"]),
+        ("DELETE FROM main.t;", ["sql.delete_all"]),
+        ("DROP TABLE t; DROP TABLE t;", ["sql.drop_table"]),
+    ],
+)
+def test_a_temporary_table_hides_no_other_of_its_name(find: Find, then: str, rules: list[str]) -> None:
+    assert [change.rule for change in find(Kind.SQL, None, f"CREATE TEMP TABLE t (a int); {then}")] == rules
