@@ -66,6 +66,7 @@ _SQL = {
     "sql.include": Rule(_U, "Another file is run that cannot be seen from here."),
     "sql.writable_schema": Rule(_D, "Writing the schema table directly can make the database unreadable."),
     "sql.unread": Rule(_U, "The statement could not be read."),
+    "sql.reworded": Rule(_A, "The same is done in more or fewer statements than before."),
     "sql.statement_removed": Rule(_R, "Databases that ran the statement and databases that did not will differ."),
     "sql.statement_changed": Rule(_R, "Databases that ran the old text keep what it made."),
     "sql.file_deleted": Rule(_R, "Databases made from now on lack what the file created."),

@@ -54,7 +54,18 @@ def _both_ways(text: str) -> tuple[list[Operation], list[Operation]]:
 
 def edited(old: list[Operation], new: list[Operation]) -> list[Operation]:
     """Given the operations of two versions of a text, return what the edit means."""
-    return settle(with_columns(compare(old, new, removed="sql.statement_removed", changed="sql.statement_changed")))
+    found = settle(with_columns(compare(old, new, removed="sql.statement_removed", changed="sql.statement_changed")))
+    return found or _reworded(old, new)
+
+
+def _reworded(old: list[Operation], new: list[Operation]) -> list[Operation]:
+    """The same operations in more or fewer statements: no layout, and a person may have meant more by it."""
+    was, now = ({(one.line, one.column) for one in some if one.severity is not Severity.NOTICE} for some in (old, new))
+    if len(was) == len(now):
+        return []
+    first = next(one for one in new if one.severity is not Severity.NOTICE)
+    meaning = f"{len(was)} -> {len(now)}: " + "; ".join(sorted(one.canonical for one in new))
+    return [Operation("sql.reworded", "reworded", first.object, meaning, first.line, first.column)]
 
 
 def deleted(old: list[Operation]) -> list[Operation]:

@@ -281,6 +281,14 @@ def test_a_file_that_turns_from_the_way_up_into_the_way_down_is_gone(find: Find)
     assert detect(Kind.SQL, "db/2_t.up.sql", text, text, previous_path="db/1_t.up.sql") == []
 
 
+def test_the_same_in_more_or_fewer_statements_is_said_in_other_words(find: Find) -> None:
+    one, two = "ALTER TABLE t ADD a int, DROP b;", "ALTER TABLE t ADD a int;\nALTER TABLE t DROP b;"
+    for before, after in ((one, two), (two, one), ("DROP TABLE a, b;", "DROP TABLE a; DROP TABLE b;")):
+        (change,) = find(Kind.SQL, before, after)
+        assert (change.rule, change.severity) == ("sql.reworded", Severity.ADDITIVE)
+    assert find(Kind.SQL, two, two.replace("\n", "\n\n-- again\n")) == []
+
+
 def test_a_digest_is_of_the_operation_alone(find: Find) -> None:
     one = find(Kind.SQL, None, "ALTER TABLE t ADD a int, DROP b", "one.sql")
     two = find(Kind.SQL, None, "-- more\nALTER TABLE t\n ADD a INT;\nALTER TABLE t DROP b;", "two.sql")
