@@ -7,7 +7,7 @@ import ast
 from ics_guard.detect.alembic_foreign import is_foreign
 from ics_guard.detect.alembic_operations import DIRECTIVES
 from ics_guard.detect.alembic_sql import EXECUTES
-from ics_guard.detect.python_acts import reaches_out
+from ics_guard.detect.python_acts import Reach
 from ics_guard.detect.python_loading import at_once, evaluated
 from ics_guard.detect.python_tree import Function, Module, dotted, reachable
 from ics_guard.detect.sqlalchemy_reading import Scope
@@ -46,13 +46,20 @@ def loaded(module: Module) -> list[ast.stmt]:
 
     Of a definition it is only the part that is not put off: a default, an annotation, what is in the body of a class.
     """
-    directives = {id(call) for call in calls_of(module)}
+    directives, reach = {id(call) for call in calls_of(module)}, Reach(module)
+    parts = [(node, part) for node in module.tree.body for part in at_once(node)]
+    called = {
+        one.func.id
+        for _, part in parts
+        for one in evaluated(part)
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)
+    }
+    leading = {name for name in called if _leads_to(name, directives, module)}
     return [
         part
-        for node in module.tree.body
-        for part in at_once(node)
-        if reaches_out(part, module)
-        or any(isinstance(one, ast.Call) and _leads_to(one, directives, module) for one in evaluated(part))
+        for node, part in parts
+        if reach.is_out(part)
+        or any(isinstance(one, ast.Call) and _operates(one, directives, leading) for one in evaluated(part))
         or _decorates_entry(node, part, module)
     ]
 
@@ -80,6 +87,9 @@ def _decorates_entry(node: ast.stmt, part: ast.stmt, module: Module) -> bool:
     )
 
 
-def _leads_to(call: ast.Call, directives: set[int], module: Module) -> bool:
-    reached = reachable(module, [call.func.id]) if isinstance(call.func, ast.Name) else []
-    return id(call) in directives or any(id(inner) in directives for node in reached for inner in ast.walk(node))
+def _operates(call: ast.Call, directives: set[int], leading: set[str]) -> bool:
+    return id(call) in directives or (isinstance(call.func, ast.Name) and call.func.id in leading)
+
+
+def _leads_to(name: str, directives: set[int], module: Module) -> bool:
+    return any(id(inner) in directives for node in reachable(module, [name]) for inner in ast.walk(node))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 
 from ics_guard.detect.alembic_sql import EXECUTES
 from ics_guard.detect.python_follow import attribute, called, full_name
@@ -26,12 +25,32 @@ _MANAGERS = word_set("objects _default_manager _base_manager")
 
 def runs_on_loading(module: Module) -> list[ast.stmt]:
     """Given a file, return the statements that reach out of it as soon as it is loaded, of definitions those parts."""
-    return [part for node in module.tree.body for part in at_once(node) if reaches_out(part, module)]
+    reach = Reach(module)
+    return [part for node in module.tree.body for part in at_once(node) if reach.is_out(part)]
 
 
-def reaches_out(part: ast.stmt, module: Module) -> bool:
-    """Given a statement, return whether it reaches out of the file as soon as it is run."""
-    return any(_acts(one, module) or _leads(one, module) for one in evaluated(part))
+class Reach:
+    """What reaches out of one file; a function that is called often is read once."""
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self._known: dict[int, bool] = {}
+
+    def is_out(self, part: ast.stmt) -> bool:
+        """Whether a statement reaches out of the file as soon as it is run."""
+        return any(_acts(one, self.module) or self._leads(one) for one in evaluated(part))
+
+    def _leads(self, node: ast.expr) -> bool:
+        """Whether an expression calls a function, a method or a class of the file that reaches out."""
+        found = called(node.func, Scope(self.module)) if isinstance(node, ast.Call) else None
+        if found is None:
+            return False
+        function = found[0]
+        if id(function) not in self._known:
+            parts = _parts(function, self.module)
+            inside = (inner for part in parts for inner in ast.walk(part) if isinstance(inner, ast.expr))
+            self._known[id(function)] = any(_acts(inner, self.module) for inner in inside)
+        return self._known[id(function)]
 
 
 def _acts(node: ast.expr, module: Module) -> bool:
@@ -62,14 +81,6 @@ def _chain(node: ast.expr, scope: Scope) -> frozenset[str]:
     return frozenset(names)
 
 
-def _leads(node: ast.expr, module: Module) -> bool:
-    """Whether an expression calls a function, a method or a class of the file that reaches out."""
-    found = called(node.func, Scope(module)) if isinstance(node, ast.Call) else None
-    if found is None:
-        return False
-    return any(_acts(inner, module) for part in _parts(found[0], module) for inner in _expressions(part))
-
-
 def _parts(function: Function | ast.Lambda, module: Module) -> list[ast.AST]:
     """A function with all that it leads to; a method with its class, unless it only sets the object up."""
     owner = next((one for one in module.classes.values() if function in one.body), None)
@@ -80,10 +91,6 @@ def _parts(function: Function | ast.Lambda, module: Module) -> list[ast.AST]:
     of_itself = any(isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) for one in calls)
     sets_up = isinstance(function, Function) and function.name == "__init__" and not of_itself
     return [function] if sets_up else [owner]
-
-
-def _expressions(node: ast.AST) -> Iterator[ast.expr]:
-    return (inner for inner in ast.walk(node) if isinstance(inner, ast.expr))
 
 
 def may_give_any_name(module: Module) -> str:
