@@ -64,7 +64,7 @@ def migration_of(module: Module, path: str = "") -> Migration | None:
     if PurePosixPath(path).name.startswith("_") or _is_used(module, numbered=numbered):
         return None
     for node in (given.node for given in (*module.bindings.last.get(NAME, ()), *module.bindings.everything)):
-        if isinstance(node, ast.ImportFrom) and (place := _imported(node, numbered=numbered)) is not None:
+        if isinstance(node, ast.ImportFrom) and (place := _imported(node)) is not None:
             return Migration(place, (), False, module)
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
     by_name = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in _BY_NAME]
@@ -173,13 +173,13 @@ def _is_used(module: Module, *, numbered: bool) -> bool:
     return bool(uses)
 
 
-def _imported(node: ast.ImportFrom, *, numbered: bool) -> ast.expr | None:
+def _imported(node: ast.ImportFrom) -> ast.expr | None:
     """The name `Migration` where a file takes it from another that is not Django's, or may do so by `*`."""
     source = "." * node.level + (node.module or "")
     if source.partition(".")[0] == "django":
         return None
     for alias in node.names:
-        everything = alias.name == "*" and ("migration" in source.lower() or node.level or numbered)
+        everything = alias.name == "*"
         if (alias.asname or alias.name) == NAME or everything:
             return ast.copy_location(ast.Name(NAME if not everything else source, ast.Load()), node)
     return None

@@ -148,6 +148,13 @@ def test_what_another_file_of_the_folder_runs_is_found(find: Find) -> None:
         assert [change.rule for change in find(Kind.DJANGO, "", text, path)] == ["django.helper"]
 
 
+def test_a_file_that_may_get_its_migration_from_elsewhere_is_not_nothing(find: Find) -> None:
+    for path in ("app/migrations/0002_x.py", "app/migrations/hidden.py"):
+        for text in ("from app.hidden import *\n", "from app.hidden import Migration\n"):
+            assert "django.foreign_code" in [change.rule for change in find(Kind.DJANGO, None, text, path)]
+            assert find(Kind.DJANGO, text, text.replace("hidden", "other"), path)
+
+
 SILENT = [
     "",
     "from .x import y",
