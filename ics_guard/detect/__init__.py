@@ -54,7 +54,7 @@ def _operations(kind: Kind, path: str, before: bytes | None, after: bytes | None
         return (detect_sql(path, before, after) if path.endswith(".sql") else []), None
     match kind:
         case Kind.ALEMBIC:
-            return detect_alembic(before, after)
+            return detect_alembic(before, after, path)
         case Kind.DJANGO:
             return detect_django(path, before, after), None
         case Kind.SQL:

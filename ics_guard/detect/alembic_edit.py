@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from ics_guard.detect.alembic import revision_of
+from ics_guard.detect.alembic_calls import all_dead, calls_of, foreign_on_loading, loaded
 from ics_guard.detect.alembic_downgrade import downgrade_findings, entry_function
 from ics_guard.detect.alembic_operations import DIRECTIVES, INERT
-from ics_guard.detect.alembic_sql import EXECUTES, executed
+from ics_guard.detect.alembic_sql import executed
 from ics_guard.detect.alembic_walk import Walk
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
+from ics_guard.detect.python_acts import may_give_any_name, runs_on_loading
+from ics_guard.detect.python_bindings import is_strange
 from ics_guard.detect.python_follow import function_name
 from ics_guard.detect.python_meaning import loose_statements, meaning, reached_meaning
 from ics_guard.detect.python_plain import as_written
@@ -25,7 +28,7 @@ _OP = "alembic.op."
 _IDENTITY = ("revision", "down_revision", "depends_on")
 
 
-def detect_alembic(before: bytes | None, after: bytes | None) -> tuple[list[Operation], str | None]:
+def detect_alembic(before: bytes | None, after: bytes | None, path: str = "") -> tuple[list[Operation], str | None]:
     """Given both versions of a file in a folder of revisions, return what the edit means and the revision it is of."""
     old, new = parse(before or b""), parse(after or b"")
     if old is None or new is None:
@@ -34,7 +37,7 @@ def detect_alembic(before: bytes | None, after: bytes | None) -> tuple[list[Oper
     if not _is_revision(new):
         if _is_revision(old):
             return [_deleted(old)], _name(old)
-        return _helper(old, new), None
+        return _helper(old, new, path), None
     if not _is_revision(old):
         return fresh(new)
     if _name(old) != _name(new):
@@ -43,7 +46,11 @@ def detect_alembic(before: bytes | None, after: bytes | None) -> tuple[list[Oper
 
 
 def _is_revision(module: Module) -> bool:
-    return "revision" in module.constants and ("down_revision" in module.constants or "upgrade" in module.functions)
+    """Alembic takes what a file calls so, wherever that comes from; a function of this name is no identity."""
+    names = module.bindings.last
+    if all(isinstance(given.node, ast.FunctionDef | ast.ClassDef) for given in names.get("revision", ())):
+        return False
+    return "revision" in module.constants or "down_revision" in names or "upgrade" in names
 
 
 def _name(module: Module) -> str | None:
@@ -114,13 +121,32 @@ def _entries(module: Module, direction: str) -> list[str]:
     """The functions that Alembic calls, by their names; some only have the name of one that is called otherwise."""
     named = re.compile(rf"{direction}(?:_\w+)?")
     aliases = [name for name in module.constants if named.fullmatch(name) and entry_function(module, name)]
-    return [*(name for name in module.functions if named.fullmatch(name)), *aliases]
+    defined = [
+        name
+        for name, end in module.bindings.last.items()
+        if named.fullmatch(name) and any(given.node is module.functions.get(name) for given in end)
+    ]
+    return [*defined, *(name for name in aliases if name not in defined)]
+
+
+def _elsewhere(module: Module, direction: str) -> list[str]:
+    """What has the name of a way, or of the identity, and is, or may be, nothing that can be seen here."""
+    several = b"globals()" in module.source  # one for each database, called by its name
+    named = re.compile(rf"{direction}(?:_\w+)?|(?:down_)?revision" if several else rf"{direction}|(?:down_)?revision")
+    entries = _entries(module, direction)
+    return [
+        f"{name} {given.source or meaning([given.node], module)}"
+        for name, end in module.bindings.last.items()
+        if named.fullmatch(name)
+        for given in end
+        if given.source or (name == direction and (len(end) > 1 or name not in entries))
+    ]
 
 
 def _walk(module: Module, direction: str) -> Walk:
     walk, entries = Walk(module), list[tuple[bool, int, Function | ast.Lambda]]()
     if direction == "upgrade":
-        walk.loaded(_run_on_loading(module))
+        walk.loaded(loaded(module))
     for name in _entries(module, direction):
         if (function := entry_function(module, name)) is not None:
             entries.append((name != direction, function.lineno, function))
@@ -130,42 +156,18 @@ def _walk(module: Module, direction: str) -> Walk:
     return walk
 
 
-def _run_on_loading(module: Module) -> list[ast.stmt]:
-    """Statements beside the functions that hold a directive, or call a function of the file that does."""
-    directives = {id(call) for call in _calls(module)}
-    return [
-        node
-        for node in module.tree.body
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        if not (
-            isinstance(node, ast.If) and "__name__" in ast.unparse(node.test)
-        )  # Alembic does not run it as a script
-        if any(_leads_to(call, directives, module) for call in _called_at_once(node))
-    ]
-
-
-def _called_at_once(node: ast.AST) -> Iterator[ast.Call]:
-    """The calls of a statement, but for those of lambdas and functions in it, which may come later or never."""
-    if isinstance(node, ast.Call):
-        yield node
-    for child in ast.iter_child_nodes(node):
-        if not isinstance(child, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield from _called_at_once(child)
-
-
-def _leads_to(call: ast.Call, directives: set[int], module: Module) -> bool:
-    reached = reachable(module, [call.func.id]) if isinstance(call.func, ast.Name) else []
-    return id(call) in directives or any(id(inner) in directives for node in reached for inner in ast.walk(node))
-
-
 def upgrade_operations(module: Module) -> list[Operation]:
     """Given a revision, return what its upgrade does, in order; what cannot be followed comes out as unknown."""
     walk = _walk(module, "upgrade")
     found = walk.operations
-    if not _entries(module, "upgrade"):
+    elsewhere = _elsewhere(module, "upgrade")
+    if not _entries(module, "upgrade") and not elsewhere:
         found.append(_simple(module, "alembic.foreign_code", "upgrade", "upgrade is not defined here", name="upgrade"))
+    for name in elsewhere:
+        called = name.partition(" ")[0]
+        found.append(_simple(module, "alembic.foreign_code", "upgrade", f"it may be another: {name}", name=called))
     followed = walk.seen | _walk(module, "downgrade").seen
-    for node in (*_calls(module), *_handed_over(module)):
+    for node in (*calls_of(module), *_handed_over(module)):
         if id(node) not in followed:
             called = ast.unparse(node.func if isinstance(node, ast.Call) else node)
             text = f"unfollowed {meaning([node], module)}"
@@ -177,7 +179,7 @@ def _handed_over(module: Module) -> list[ast.expr]:
     """Where `op`, or a directive of it, is not called but given to something else, which may call it."""
     inside = {id(node.func) for node in ast.walk(module.tree) if isinstance(node, ast.Call)}
     inside |= {id(node.value) for node in ast.walk(module.tree) if isinstance(node, ast.Attribute)}
-    dead = _all_dead(module)
+    dead = all_dead(module)
     return [
         node
         for node in ast.walk(module.tree)
@@ -190,33 +192,6 @@ def _handed_over(module: Module) -> list[ast.expr]:
 
 def _is_directive(name: str) -> bool:
     return name.startswith(_OP) and name.removeprefix(_OP) not in INERT
-
-
-def _calls(module: Module) -> list[ast.Call]:
-    """Every call of the module that looks like a directive or an execution, in whatever function it stands."""
-    result = []
-    dead = _all_dead(module)
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and id(node) not in dead:
-            directive = node.func.attr in DIRECTIVES or node.func.attr in ("execute", "batch_alter_table")
-            if directive or (dotted(node.func, module).startswith("alembic.op.") and node.func.attr in EXECUTES):
-                result.append(node)
-    return result
-
-
-def _all_dead(module: Module) -> set[int]:
-    return {id(inner) for function in module.functions.values() for node in _dead(function) for inner in ast.walk(node)}
-
-
-def _dead(function: Function) -> list[ast.stmt]:
-    """What stands after a `return` at the end of a body is never executed."""
-    result = list[ast.stmt]()
-    for node in ast.walk(function):
-        for body in (getattr(node, "body", None), getattr(node, "orelse", None)):
-            if isinstance(body, list):
-                ends = [index for index, item in enumerate(body) if isinstance(item, ast.Return | ast.Raise)]
-                result += body[ends[0] + 1 :] if ends else []
-    return result
 
 
 def _edited(old: Module, new: Module) -> list[Operation]:
@@ -258,8 +233,14 @@ def _plainly(module: Module) -> list[str] | None:
     known = all(found.severity is not Severity.UNKNOWN and "{" not in found.canonical for found in walk.operations)
     entries = _entries(module, "upgrade")
     made = any(isinstance(node, ast.ClassDef) for node in reachable(module, entries))
-    only = walk.plain and known and entries == ["upgrade"] and not made and not loose_statements(module)
-    return [found.canonical for found in walk.operations] if only else None
+    often = any(len(given) > 1 for given in module.bindings.ever.values())
+    at_once = [*loose_statements(module), *loaded(module), *foreign_on_loading(module)]
+    only = walk.plain and known and entries == ["upgrade"] and not made and not often and not at_once
+    if not only or module.bindings.everything:
+        return None
+    inside = [inner for node in reachable(module, entries) for inner in ast.walk(node) if isinstance(inner, ast.Name)]
+    sources = {source for inner in inside if is_strange(source := module.imports.get(inner.id, "os"))}
+    return [*(found.canonical for found in walk.operations), *sorted(sources)]
 
 
 def _pinned(operations: list[Operation], module: Module) -> list[Operation]:
@@ -281,20 +262,36 @@ def _reached(module: Module, direction: str) -> str:
     """The meaning of the functions of one direction, of all they lead to, and of what runs when the file is loaded."""
     entries = sorted(_entries(module, direction))
     loose = loose_statements(module)
-    loose += [node for node in _run_on_loading(module) if node not in loose]
+    loose += [node for node in (*loaded(module), *foreign_on_loading(module)) if node not in loose]
     nodes = [*filter(None, (entry_function(module, name) for name in entries)), *loose]
-    return f"{entries} {reached_meaning(nodes, module)}"
+    brought = [*_elsewhere(module, direction), *sorted({given.source for given in module.bindings.everything})]
+    return f"{entries} {reached_meaning(nodes, module)} {brought}"
 
 
-def _helper(old: Module, new: Module) -> list[Operation]:
-    """A file of the folder that is no revision: silent unless it holds operations that revisions may call."""
-    if meaning([old.tree], old) == meaning([new.tree], new):
+def _helper(old: Module, new: Module, path: str) -> list[Operation]:
+    """A file of the folder that is no revision: silent unless it holds operations that revisions may call.
+
+    Or unless it may be one in the end, or runs something when it is loaded: Alembic loads every file but `__init__.py`.
+    """
+    is_package = PurePosixPath(path).name.startswith("__init__")
+    brought, before = ("" if is_package else may_give_any_name(module) for module in (new, old))
+    text = meaning([new.tree], new)
+    if meaning([old.tree], old) == text and brought == before:
         return []
-    now, was = ([call for call in _calls(module) if _operates(call, module)] for module in (new, old))
+    if brought:
+        place = Operation("alembic.foreign_code", "import", brought, f"it may be a revision: {brought} {text}", 1, 1)
+        return [place]
+    now, was = (
+        [
+            *(call.lineno for call in calls_of(module) if _operates(call, module)),
+            *(node.lineno for node in runs_on_loading(module)),
+        ]
+        for module in (new, old)
+    )
     if not now and not was:
         return []
-    line = now[0].lineno if now else 1
-    return [Operation("alembic.helper", "helper", "", f"helper {meaning([new.tree], new)}", line, 1)]
+    line = now[0] if now else 1
+    return [Operation("alembic.helper", "helper", "", f"helper {text}", line, 1)]
 
 
 def _operates(call: ast.Call, module: Module) -> bool:

@@ -29,6 +29,9 @@ _HEAD = re.compile(
     re.VERBOSE,
 )
 _ASSIGNED_LATER = re.compile(r"(?:revision|depends_on|branch_labels)\s*(?:[:,)\]][^=\n]*)?=(?!=)")
+_GIVEN_OTHERWISE = re.compile(
+    r"\b(?:del|def|class|import|as|for|case)\b(?:[^=\n(]|\([^)]*)*?\b(?:(?:down_)?revision|depends_on|branch_labels)\b"
+)
 _FOOLS = re.compile(r"[\r\f\0\ufeff]|\\\n|coding[:=]")
 
 
@@ -47,7 +50,8 @@ def plain_identity(content: bytes) -> Mapping[str, tuple[str, ...]] | None:
         position = match.end()
         if match["name"] in NAMES:
             found[match["name"]] = strings(ast.literal_eval(match["value"])) or ()
-    plainly = "revision" in found and not _ASSIGNED_LATER.search(text, position)
+    otherwise = _ASSIGNED_LATER.search(text, position) or _GIVEN_OTHERWISE.search(text)
+    plainly = "revision" in found and not otherwise
     return found if plainly else None
 
 

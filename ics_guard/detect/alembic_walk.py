@@ -22,6 +22,7 @@ from ics_guard.detect.python_follow import (
     known,
     repeats,
 )
+from ics_guard.detect.python_loading import at_once
 from ics_guard.detect.python_meaning import arguments_meaning
 from ics_guard.detect.python_tree import Function, Module
 from ics_guard.detect.sqlalchemy_reading import LONGEST_CHAIN, Scope, is_constant, keyword
@@ -91,15 +92,15 @@ class Walk:
 
     def _body(self, body: Iterable[ast.stmt], scope: Scope) -> None:
         for node in body:
-            self._statement(node, scope)
+            for part in at_once(node):
+                if part is node or isinstance(part, ast.Expr):  # what the body of a class assigns makes columns
+                    self._statement(part, scope)
             if isinstance(node, ast.Return | ast.Raise):
                 return
             if any(isinstance(inner, ast.Return | ast.Raise) for inner in ast.walk(node)):
                 self._sure = False  # what follows may not be reached
 
     def _statement(self, node: ast.stmt, scope: Scope) -> None:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            return
         if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
             self._assign(node, scope)
         elif isinstance(node, ast.With | ast.AsyncWith):

@@ -6,10 +6,11 @@ import ast
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from ics_guard.detect.django_class import Migration, migration_of
+from ics_guard.detect.django_class import Migration, brought, migration_of
 from ics_guard.detect.django_operations import IRREVERSIBLE
 from ics_guard.detect.django_steps import django_steps
 from ics_guard.detect.operations import Operation, compare, settle, unreadable
+from ics_guard.detect.python_acts import runs_on_loading
 from ics_guard.detect.python_meaning import loose_statements, meaning, reached_meaning
 from ics_guard.detect.python_plain import as_written
 from ics_guard.detect.python_tree import Module, parse, reachable
@@ -50,6 +51,7 @@ def _simple(migration: Migration, rule: str, canonical: str) -> Operation:
 def _helper(old: Module, new: Module) -> list[Operation]:
     """A file of the folder that is no migration: silent unless migrations may run what stands in it."""
     run = [node for module in (new, old) for node in module.tree.body if _is_run(node)]
+    run = [node for module in (new, old) for node in runs_on_loading(module)] + run
     if not run or meaning([old.tree], old) == meaning([new.tree], new):
         return []
     return [Operation("django.helper", "helper", "", f"helper {meaning([new.tree], new)}", run[0].lineno, 1)]
@@ -109,7 +111,11 @@ def _reached(migration: Migration) -> list[ast.AST]:
 
 
 def _whole(migration: Migration) -> str:
-    return reached_meaning([migration.node, *loose_statements(migration.module)], migration.module)
+    module = migration.module
+    loose = loose_statements(module)
+    loose += [node for node in runs_on_loading(module) if node not in loose]
+    elsewhere = [*brought(module), *sorted({given.source for given in module.bindings.everything})]
+    return f"{reached_meaning([migration.node, *loose], module)} {elsewhere or ''}"
 
 
 def _operations(migration: Migration) -> list[Operation]:

@@ -59,11 +59,11 @@ def migration_of(module: Module, path: str = "") -> Migration | None:
     """
     found = [one for node in _named(module) if (one := _read(node, module))]
     if found:  # of several, which one it is depends on something
-        return replace(found[0], whole=found[0].whole and len(found) == 1)
+        return replace(found[0], whole=found[0].whole and len(found) == 1 and not brought(module))
     numbered = bool(_NUMBERED.match(PurePosixPath(path).name))
     if PurePosixPath(path).name.startswith("_") or _is_used(module, numbered=numbered):
         return None
-    for node in top_level(module.tree.body):
+    for node in (given.node for given in (*module.bindings.last.get(NAME, ()), *module.bindings.everything)):
         if isinstance(node, ast.ImportFrom) and (place := _imported(node)) is not None:
             return Migration(place, (), False, module)
     calls = (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
@@ -71,6 +71,11 @@ def migration_of(module: Module, path: str = "") -> Migration | None:
     if by_name and numbered and NAME in ast.unparse(module.tree):
         return Migration(by_name[0], (), False, module)
     return None
+
+
+def brought(module: Module) -> list[str]:
+    """Given a parsed file, return from where it gets, or may get, another `Migration` than the one that it defines."""
+    return [given.source for given in module.bindings.last.get(NAME, ()) if given.source]
 
 
 def _named(module: Module) -> Iterator[ast.stmt]:
@@ -174,7 +179,7 @@ def _imported(node: ast.ImportFrom) -> ast.expr | None:
     if source.partition(".")[0] == "django":
         return None
     for alias in node.names:
-        everything = alias.name == "*" and ("migration" in source.lower() or node.level)
+        everything = alias.name == "*"
         if (alias.asname or alias.name) == NAME or everything:
             return ast.copy_location(ast.Name(NAME if not everything else source, ast.Load()), node)
     return None

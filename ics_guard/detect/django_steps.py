@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from ics_guard.detect.django_class import Migration
 from ics_guard.detect.django_operations import operation_name, read_operation
 from ics_guard.detect.operations import Operation
+from ics_guard.detect.python_acts import runs_on_loading
 from ics_guard.detect.python_follow import bind, bound, called, repeats
 from ics_guard.detect.python_meaning import meaning
 from ics_guard.detect.python_tree import Module
@@ -32,6 +33,9 @@ def django_steps(migration: Migration) -> list[Operation]:
         text = f"migration {meaning([migration.node], module)}"
         place = migration.node.lineno, migration.node.col_offset + 1
         result.append(Operation("django.foreign_code", "migration", "", text, *place))
+    for node in runs_on_loading(module):
+        text = f"runs when it is loaded: {meaning([node], module)}"
+        result.append(Operation("django.foreign_code", "load", "", text, node.lineno, node.col_offset + 1))
     changed = list(_changes_class(migration))
     if migration.classes and changed:
         result += reader.of_body(

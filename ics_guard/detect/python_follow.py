@@ -13,6 +13,7 @@ from ics_guard.detect.text import word_set
 
 _MOST_REPEATS = 64
 _SAME_ITEMS = word_set("list tuple set frozenset sorted reversed iter")
+_OF_PROPERTIES = word_set("setter deleter getter")
 _ITEMS_OF = word_set("items keys values split splitlines")
 
 
@@ -70,8 +71,10 @@ def _method(module: Module, owner: str, name: str) -> Function | None:
         if found is None or found.name in seen:
             continue
         seen.add(found.name)
-        for item in found.body:
-            if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) and item.name == name:
+        for item in reversed(found.body):  # Python takes the last; a property has its getter first
+            if not isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef) or item.name != name:
+                continue
+            if not any(isinstance(one, ast.Attribute) and one.attr in _OF_PROPERTIES for one in item.decorator_list):
                 return item
         queue += [base.id for base in found.bases if isinstance(base, ast.Name)]
     return None

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from ics_guard.detect.python_loading import annotated
 from ics_guard.detect.python_names import Names, bound_names
 from ics_guard.detect.python_strings import pieces
 from ics_guard.detect.python_tree import Module, dotted
@@ -104,12 +105,19 @@ class _Writer:
         done = 0
         while done < len(self.globals):
             name, written = list(self.globals.items())[done]
-            yield written, self._definition(name) or ast.Constant(None)
+            for node in self._definitions(name):
+                yield written, node
             done += 1
 
-    def _definition(self, name: str) -> ast.AST | None:
+    def _definitions(self, name: str) -> list[ast.AST]:
+        """What a name stands for, and whatever else it is given; none for what is only imported."""
         module = self.module
-        return module.functions.get(name) or module.classes.get(name) or module.constants.get(name)
+        found = module.functions.get(name) or module.classes.get(name) or module.constants.get(name)
+        ever = module.bindings.ever.get(name, ())
+        if found is None and all(given.source for given in ever):
+            return []
+        others = [ast.Name(given.source) if given.source else given.node for given in ever if given.node is not found]
+        return [*([] if found is None else [found]), *others]
 
     def write(self, node: object) -> str:
         """The meaning of a node, of a list of nodes, or of a bare value; "" for what means nothing."""
@@ -142,7 +150,8 @@ class _Writer:
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
         """A function by what it does: not its name, and not those of its parameters and variables."""
-        outside = [*map(self.write, node.decorator_list), *map(self.write, _defaults(node.args))]
+        called = [one for one in annotated(node) if any(isinstance(it, ast.Call) for it in ast.walk(one))]
+        outside = [self.write(one) for one in (*node.decorator_list, *_defaults(node.args), *called)]
         name = self._given_name(node)
         with self.local.scope(bound_names(node)):
             parameters, body = self._parameters(node.args), list(node.body)
@@ -200,11 +209,11 @@ class _Writer:
             written = self.write(self.known[name])
             self._writing.discard(name)
             return written
-        definition = self._definition(name) if self.follow else None
-        if definition is None:
+        definitions = self._definitions(name) if self.follow else []
+        if not definitions:
             return self._moved(self.module.imports.get(name, name))
-        if _is_literal(definition):
-            return self.write(definition)
+        if len(definitions) == 1 and _is_literal(definitions[0]):
+            return self.write(definitions[0])
         return self.globals.setdefault(name, f"@{len(self.globals)}")
 
     def _attribute(self, node: ast.Attribute) -> str:

@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ics_guard.detect.python_bindings import Bindings, assigned, bindings, imported, is_strange
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _BLOCKS = ast.If | ast.Try | ast.TryStar | ast.With | ast.For | ast.While
 
@@ -15,6 +17,7 @@ _BLOCKS = ast.If | ast.Try | ast.TryStar | ast.With | ast.For | ast.While
 class Module:
     """A parsed file: its tree, what its imported names stand for, its functions, and what is assigned at the top.
 
+    Of several things that have one name it is the last, for that is what Python takes; `bindings` knows the others.
     `source` is the file as it is written.
     """
 
@@ -24,6 +27,7 @@ class Module:
     classes: Mapping[str, ast.ClassDef]
     constants: Mapping[str, ast.expr]
     source: bytes
+    bindings: Bindings
 
 
 def parse(content: bytes) -> Module | None:
@@ -34,16 +38,37 @@ def parse(content: bytes) -> Module | None:
             tree = ast.parse(content)
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
-    functions, classes, imports = dict[str, Function](), dict[str, ast.ClassDef](), dict[str, str]()
+    names = bindings(tree)
+    there = {id(given.node) for end in names.last.values() for given in end}
+    gone = {id(given.node) for all_given in names.ever.values() for given in all_given} - there
+    functions, classes = dict[str, Function](), dict[str, ast.ClassDef]()
+    for name, end in names.last.items():
+        for node in (given.node for given in end):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                functions.setdefault(name, node)
+            elif isinstance(node, ast.ClassDef):
+                classes.setdefault(name, node)
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and id(node) not in gone:
             functions.setdefault(node.name, node)
-        elif isinstance(node, ast.ClassDef):
+        elif isinstance(node, ast.ClassDef) and id(node) not in gone:
             classes.setdefault(node.name, node)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            for name, target in _imported(node).items():
-                imports[name] = _either(imports.get(name, target), target)
-    return Module(tree, imports, functions, classes, assignments(tree.body), content)
+    constants = {name: value for name, value in assignments(tree.body).items() if id(value) in there}
+    return Module(tree, _imports(tree, names), functions, classes, constants, content, names)
+
+
+def _imports(tree: ast.Module, names: Bindings) -> dict[str, str]:
+    """Where names come from that are imported, at the top of the file or anywhere inside."""
+    result = dict[str, str]()
+    for name, end in names.last.items():
+        for source in (given.source for given in end if given.source and not given.source.endswith(".*")):
+            result[name] = _either(result.get(name, source), source)
+    at_top = {id(given.node) for all_given in names.ever.values() for given in all_given if given.source}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in at_top:
+            for name, source in imported(node).items():
+                result[name] = _either(result.get(name, source), source)
+    return result
 
 
 def top_level(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -62,34 +87,16 @@ def assignments(body: Iterable[ast.stmt]) -> dict[str, ast.expr]:
     for node in body:
         if isinstance(node, ast.Assign):
             for target in node.targets:
-                result.update(_assigned(target, node.value))
+                result.update(assigned(target, node.value))
         elif isinstance(node, ast.AnnAssign) and node.value is not None and isinstance(node.target, ast.Name):
             result[node.target.id] = node.value
     return result
 
 
-def _assigned(target: ast.expr, value: ast.expr) -> dict[str, ast.expr]:
-    if isinstance(target, ast.Name):
-        return {target.id: value}
-    lists = ast.Tuple | ast.List
-    if not isinstance(target, lists) or not isinstance(value, lists) or len(target.elts) != len(value.elts):
-        return {}
-    pairs = zip(target.elts, value.elts, strict=True)
-    return {name: found for inner, item in pairs for name, found in _assigned(inner, item).items()}
-
-
-def _either(before: str, target: str) -> str:
+def _either(before: str, source: str) -> str:
     """One name imported in two ways (`try`, `except ImportError`) may be either; a library moves its own things."""
-    moved = target.partition(".")[0] in ("sqlalchemy", "alembic")
-    return target if before == target or moved else f"{before}|{target}"
-
-
-def _imported(node: ast.Import | ast.ImportFrom) -> dict[str, str]:
-    if isinstance(node, ast.ImportFrom):
-        package = "." * node.level + (node.module or "")
-        return {alias.asname or alias.name: f"{package}.{alias.name}" for alias in node.names}
-    roots = {alias.name.partition(".")[0]: alias.name.partition(".")[0] for alias in node.names if not alias.asname}
-    return roots | {alias.asname: alias.name for alias in node.names if alias.asname}
+    moved = source.partition(".")[0] in ("sqlalchemy", "alembic") and not is_strange(before)
+    return source if before == source or moved else f"{before}|{source}"
 
 
 def dotted(node: ast.expr, module: Module) -> str:

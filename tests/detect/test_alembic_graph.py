@@ -120,6 +120,9 @@ LINES = st.sampled_from([
     "revision = ''", "a, revision = 'x', 'y'", "revision, a = 'x', 'y'", "[revision] = ['x']",
     "down_revision = 'a', 'b'", "(revision) = 'j'", "revision = 'k' #\\", "x: 'revision = 1'",
     "revision = 'l'\r", "\x0crevision = 'm'", "# -*- coding: latin-1 -*-", "revision = f'n'", "del revision",
+    "from x import revision", "from x import (\n    a,\n    down_revision,\n)", "from x import *",
+    "import x as revision", "def revision():\n    pass", "class down_revision:\n    pass",
+    "for revision in x:\n    pass",
 ])  # fmt: skip
 
 
