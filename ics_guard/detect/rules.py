@@ -106,7 +106,7 @@ _ALEMBIC = {
     "alembic.dynamic": _SQL["sql.dynamic"],
     "alembic.foreign_code": Rule(_U, "The migration runs code that cannot be seen from here."),
     "alembic.unknown_operation": Rule(_U, "The operation is not one that Alembic itself provides."),
-    "alembic.helper": Rule(_U, "A file that is no revision holds schema operations that revisions may call."),
+    "alembic.helper": Rule(_U, "A file that is no revision holds operations that revisions call, or runs some itself."),
     "alembic.revision": Rule(_A, "A revision without operations still moves the head."),
     "alembic.revision_deleted": Rule(_R, "Databases at this revision can no longer be upgraded or downgraded."),
     "alembic.graph": Rule(
@@ -165,7 +165,7 @@ _DJANGO = {
     "django.unknown_operation": Rule(_U, "The operation is not one that Django itself provides."),
     "django.foreign_code": Rule(_U, "What the migration is, or part of it, comes from code that cannot be seen here."),
     "django.dynamic": Rule(_U, "The SQL comes from somewhere else while it runs, so it cannot be read beforehand."),
-    "django.helper": Rule(_U, "A file that is no migration holds code that migrations may run."),
+    "django.helper": Rule(_U, "A file that is no migration holds code that migrations run, or runs some itself."),
     "django.migration": Rule(_A, "A migration without operations still moves the head."),
     "django.migration_deleted": Rule(_R, "Databases that ran the migration no longer match the history."),
     "django.graph": Rule(
