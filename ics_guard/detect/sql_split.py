@@ -44,15 +44,16 @@ class Statement:
         """The meaning of the whole: bodies of procedures in a language that ignores spaces are read like the rest."""
         words = self.words
         language = words[words.index("language") + 1].strip("'\"") if "language" in words[:-1] else ""
-        readable = words[0] == "do" or language in ("sql", "plpgsql")
+        readable = words[0] in ("do", "call") or language in ("sql", "plpgsql")
         return " ".join(_meaning(token, readable=readable) for token in self.tokens)
 
 
 def _meaning(token: Token, *, readable: bool) -> str:
     if token.kind == "rows":
         return spelled(scan(token.text).tokens)
-    if token.kind == "body":
-        return f"$$ {spelled(scan(body_text(token)).tokens)} $$" if readable else token.norm
+    if token.kind == "body" and readable:  # a body within one is what EXECUTE is given
+        inner = scan(body_text(token)).tokens
+        return f"$$ {' '.join(_meaning(one, readable=True) for one in inner)} $$"
     return _unquoted(token)
 
 

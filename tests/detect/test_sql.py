@@ -281,6 +281,15 @@ def test_a_file_that_turns_from_the_way_up_into_the_way_down_is_gone(find: Find)
     assert detect(Kind.SQL, "db/2_t.up.sql", text, text, previous_path="db/1_t.up.sql") == []
 
 
+def test_the_layout_of_a_body_within_a_body_is_none_of_its_meaning(find: Find) -> None:
+    inner = "UPDATE a SET b = 1 WHERE c"
+    text = f"CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN EXECUTE $b${inner}$b$; END $$;"
+    assert find(Kind.SQL, text, text.replace(inner, inner.replace(" ", "\n      "))) == []
+    assert find(Kind.SQL, text, text.replace("b = 1", "b = 2"))
+    call = "CALL triggers('a', $$ BEGIN UPDATE a SET b = 1 WHERE c; END $$);"
+    assert find(Kind.SQL, call, call.replace("SET", "\n    SET")) == []
+
+
 def test_the_same_in_more_or_fewer_statements_is_said_in_other_words(find: Find) -> None:
     one, two = "ALTER TABLE t ADD a int, DROP b;", "ALTER TABLE t ADD a int;\nALTER TABLE t DROP b;"
     for before, after in ((one, two), (two, one), ("DROP TABLE a, b;", "DROP TABLE a; DROP TABLE b;")):
