@@ -161,11 +161,11 @@ CONTENTS = [
         "held",
     ),
     Situation(
-        "a clean filter decides what is committed",
+        "a filter decides what is committed, and another one may what is checked out",
         "git config filter.hide.clean \"sed 's/^/-- /'\"; "
         "echo 'migrations/2.sql filter=hide' > .gitattributes; sql 2; git add -A",
         "git commit -qm x",
-        "silent",
+        "held",
     ),
     Situation(
         "textconv and external diffs",
