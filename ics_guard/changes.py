@@ -70,7 +70,8 @@ class _Reading:
         """What each file means, with what the history that it is in makes of it."""
         changes = []
         for file in self._files[diff]:
-            if told := self._conversions.of(diff, file):
+            before, after = (self._contents[oid] if oid else None for oid in (file.before, file.after))
+            if told := self._conversions.of(diff, file, before, after):
                 changes += told
                 continue
             if file not in self._found:

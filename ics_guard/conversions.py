@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 
@@ -10,6 +11,10 @@ from ics_guard.config import Watch
 from ics_guard.detect import unread
 from ics_guard.git import Diff, FileChange, Repository, TreeFiles
 from ics_guard.model import Change
+
+_FORMAT = re.compile(rb"\$Format:([^$\n]*)\$")
+_HARMLESS = re.compile(rb"(?:%(?:[HhTtPpdD]|[ac][dDtirsI])|[\w\s:.,()-])*")
+"""Ids, dates and names of refs (git-log(1), "PRETTY FORMATS")."""
 
 
 class Conversions:
@@ -21,9 +26,11 @@ class Conversions:
         ends = {end for diff, files in watched.items() for file in files for end in _ends(diff, file)}
         self._said = git.converted(repository, ends)
 
-    def of(self, diff: Diff, file: FileChange) -> list[Change]:
-        """Given a watched file of a diff, return the change that says that it cannot be read; [] if it can."""
+    def of(self, diff: Diff, file: FileChange, before: bytes | None, after: bytes | None) -> list[Change]:
+        """Given a watched file of a diff and its contents, return the change that it cannot be read; [] if it can."""
         said = next((words for end in _ends(diff, file) if (words := self._said.get(end))), "")
+        if said == git.EXPORT_SUBST and _formats(before) == _formats(after):
+            return []
         kind = self._watch.kind_of(file.path) or self._watch.kind_of(file.previous_path or file.path)
         if not said or kind is None:
             return []
@@ -39,6 +46,10 @@ class Conversions:
         listed = {path for folder in below for path in files.list("" if folder.name == "" else folder.as_posix())}
         paths = [path for path in sorted(listed - touched) if self._watch.kind_of(path)]
         said = git.converted(self._repository, [(tree, path) for tree in (diff.base, diff.head) for path in paths])
+        archived = {path for (_, path), words in said.items() if words == git.EXPORT_SUBST}
+        said = {
+            end: words for end, words in said.items() if end[1] not in archived or any(_formats(files.read(end[1])))
+        }
         found = list[Change]()
         for path in paths:
             was, now = (said.get((tree, path), "") for tree in (diff.base, diff.head))
@@ -46,6 +57,11 @@ class Conversions:
             if kind and was != now:
                 found += unread(kind, path, was.encode(), now.encode(), _because(now or f"no longer {was}"))
         return found
+
+
+def _formats(content: bytes | None) -> list[bytes]:
+    """What `git archive` puts text in place of that a person can choose: a message, a name, a line break."""
+    return [found for found in _FORMAT.findall(content or b"") if not _HARMLESS.fullmatch(found)]
 
 
 def _ends(diff: Diff, file: FileChange) -> list[tuple[str | None, str]]:

@@ -136,7 +136,7 @@ def test_a_change_that_no_source_answers_for_is_held_whatever_policy_asks(tmp_pa
 
 @pytest.mark.parametrize(
     "attributes",
-    ["*.sql working-tree-encoding=ISO-8859-1", "migrations/*.sql export-subst", "*.sql filter=rewrite"],
+    ["*.sql working-tree-encoding=IBM037", "*.sql filter=rewrite"],
 )
 def test_what_a_checkout_makes_another_file_of_cannot_be_read(repository: Path, attributes: str) -> None:
     git(repository, "switch", "-qc", "work")
@@ -152,9 +152,29 @@ def test_what_a_checkout_makes_another_file_of_cannot_be_read(repository: Path, 
     assert attributes.split()[1] in change["reason"]
 
 
+def test_what_an_archive_writes_into_a_file_counts_where_somebody_can_choose_it(repository: Path) -> None:
+    """A checkout has the bytes that git has: that a file may be filled in elsewhere is no reason to hold each edit."""
+    git(repository, "switch", "-qc", "work")
+    plain = "-- of $Format:%H %cI$\nSELECT 1;\n"
+    stage(repository, **{".gitattributes": "*.sql export-subst\n", "migrations/0002.sql": plain})
+    git(repository, "commit", "-qm", "both", "--no-verify")
+    stage(repository, **{"migrations/0002.sql": plain + "SELECT 2;\n"})
+    git(repository, "commit", "-qm", "more", "--no-verify")
+    assert checked(repository, "main..work") == []
+    stage(repository, **{"migrations/0002.sql": plain + "-- $Format:%nDROP TABLE t;%n--$\n"})
+    git(repository, "commit", "-qm", "drop", "--no-verify")
+    (change,) = checked(repository, "main..work")
+    assert (change["path"], change["rule"]) == ("migrations/0002.sql", "unreadable")
+    git(repository, "branch", "-qf", "main", "work")
+    stage(repository, **{".gitattributes": ""})
+    git(repository, "commit", "-qm", "no longer", "--no-verify")
+    assert [change["path"] for change in checked(repository, "main..work")] == ["migrations/0002.sql"]
+
+
 def test_attributes_that_change_no_bytes_are_silent(repository: Path) -> None:
     git(repository, "switch", "-qc", "work")
-    text = "*.sql text eol=lf diff=sql\n*.bin filter=rewrite\n*.big filter=lfs diff=lfs merge=lfs -text\n"
+    text = "*.sql text eol=lf diff=sql working-tree-encoding=ISO-8859-1\n*.bin filter=rewrite\n"
+    text += "*.big filter=lfs diff=lfs merge=lfs -text\n"
     stage(repository, **{".gitattributes": text, "a\nb/.gitattributes": "x filter=y\n", "a\nb/0.sql": "SELECT 1;"})
     git(repository, "commit", "-qm", "attributes", "--no-verify")
     assert checked(repository, "main..work") == []

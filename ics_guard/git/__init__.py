@@ -7,8 +7,8 @@ read objects of SHA-256 repositories. It is asked about configuration only, wher
 from __future__ import annotations
 
 from ics_guard.git.arrivals import arrived, stood_since
+from ics_guard.git.attributes import EXPORT_SUBST, converted
 from ics_guard.git.attributes import NAME as ATTRIBUTES
-from ics_guard.git.attributes import converted
 from ics_guard.git.contents import is_tracked, read_blobs, read_contents, submodules, tracked_files
 from ics_guard.git.diffs import (
     SUBMODULE,
@@ -31,6 +31,7 @@ from ics_guard.git.trees import TreeFiles, read_folder, versions
 
 __all__ = [
     "ATTRIBUTES",
+    "EXPORT_SUBST",
     "LOCAL_VARIABLES",
     "SUBMODULE",
     "SYMLINK",

@@ -16,8 +16,15 @@ from ics_guard.git.trees import versions
 
 NAME = ".gitattributes"
 
-_CONVERTING = ("working-tree-encoding", "export-subst", "filter")
+EXPORT_SUBST = "export-subst"
+"""The one that a checkout knows nothing of: `git archive` writes what a commit is called into the file."""
+
+_CONVERTING = ("working-tree-encoding", EXPORT_SUBST, "filter")
 _MENTIONED = re.compile(b"|".join(word.encode() for word in _CONVERTING))
+_SAME_TEXT = re.compile(
+    r"utf-?(?:8|16|32)(?:le|be)?(?:-bom)?|(?:us-)?ascii|iso-?8859-?\d+|latin-?1|(?:cp|windows-?)125\d", re.IGNORECASE
+)
+"""Encodings in which a statement is the statement that git keeps as UTF-8."""
 _SHORTEST_ID = 40
 _HARMLESS = frozenset({"unspecified", "unset", "lfs"})  # a pointer of LFS says so itself, and is told apart
 
@@ -58,6 +65,6 @@ def _checked(repository: Repository, tree: str | None, paths: Collection[str]) -
         fields = [os.fsdecode(one) for one in run(repository.root, environment, arguments, stdin).stdout.split(b"\0")]
     said = defaultdict[str, list[str]](list)
     for path, name, value in zip(fields[0::3], fields[1::3], fields[2::3], strict=False):
-        if value not in _HARMLESS:
+        if value not in _HARMLESS and not _SAME_TEXT.fullmatch(value):
             said[path].append(name if value == "set" else f"{name}={value}")
     return [(path, " ".join(words)) for path, words in said.items()]
