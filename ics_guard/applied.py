@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from ics_guard.detect.alembic import Revision, ancestors
+from ics_guard.detect.alembic.revision import Revision, ancestors
 from ics_guard.detect.rules import WAY_DOWN
 from ics_guard.model import BackupKind, BackupRecord, Change
 

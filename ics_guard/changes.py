@@ -12,7 +12,7 @@ from ics_guard import git, policy
 from ics_guard.config import Watch
 from ics_guard.conversions import Conversions
 from ics_guard.detect import detect, unread
-from ics_guard.detect.alembic import Revision, read_revision
+from ics_guard.detect.alembic.revision import Revision, read_revision
 from ics_guard.detect.rules import RULES, WAY_DOWN
 from ics_guard.errors import ConfigError
 from ics_guard.git import Diff, FileChange

@@ -16,7 +16,7 @@ from ics_guard.applied import ever_present, is_applied, newest_before
 from ics_guard.backup import adopt, lost_ledger, records_of, refuse_tracked, refuse_tracked_store, take_backup
 from ics_guard.changes import Findings
 from ics_guard.config import Source
-from ics_guard.detect.alembic import Revision, ancestors, read_revision
+from ics_guard.detect.alembic.revision import Revision, ancestors, read_revision
 from ics_guard.detect.rules import RULES
 from ics_guard.errors import ConfigError, IcsGuardError, LedgerError, SourceError, StoreError
 from ics_guard.model import BackupKind, BackupRecord, Change, Decision, Evidence, Reason, Situation

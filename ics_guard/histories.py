@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from ics_guard import git
 from ics_guard.config import Watch
-from ics_guard.detect.alembic_graph import graph_changes
-from ics_guard.detect.django_graph import django_graph_changes
+from ics_guard.detect.alembic.graph import graph_changes
+from ics_guard.detect.django.graph import django_graph_changes
 from ics_guard.git import Diff, FileChange, Repository
 from ics_guard.model import Change, Kind
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ics_guard.applied import is_applied, newest_before
 from ics_guard.config import Policy
-from ics_guard.detect.alembic import Revision
+from ics_guard.detect.alembic.revision import Revision
 from ics_guard.model import (
     Backup,
     BackupKind,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ics_guard.detect.alembic_edit import detect_alembic
-from ics_guard.detect.django import detect_django, renamed
-from ics_guard.detect.embedded import detect_embedded
+from ics_guard.detect.alembic.edit import detect_alembic
+from ics_guard.detect.django.edit import detect_django, renamed
+from ics_guard.detect.embedded.edit import detect_embedded
 from ics_guard.detect.models import detect_models
 from ics_guard.detect.operations import Operation, to_change, unreadable
 from ics_guard.detect.rules import OF_DOWNGRADES
-from ics_guard.detect.sql import detect_sql, is_way_down
+from ics_guard.detect.sql.edit import detect_sql, is_way_down
 from ics_guard.model import Change, Kind
 
 __all__ = ["detect", "unread"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 
 from ics_guard.detect.operations import Operation, unreadable
-from ics_guard.detect.python_meaning import meaning
-from ics_guard.detect.python_tree import Module, dotted, parse
+from ics_guard.detect.python.meaning import meaning
+from ics_guard.detect.python.tree import Module, dotted, parse
 from ics_guard.detect.text import word_set
 
 _MAPPED = word_set(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ics_guard.detect import detect
-from ics_guard.detect.alembic import Revision, ancestors, read_revision
+from ics_guard.detect.alembic.revision import Revision, ancestors, read_revision
 from ics_guard.model import Change, Effect, Kind, Severity
 
 Find = Callable[..., list[Change]]

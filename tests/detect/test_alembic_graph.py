@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ics_guard.detect import detect
-from ics_guard.detect.alembic import read_revision, revision_of
-from ics_guard.detect.alembic_graph import graph_changes
-from ics_guard.detect.alembic_identity import plain_identity
-from ics_guard.detect.python_tree import parse
+from ics_guard.detect.alembic.graph import graph_changes
+from ics_guard.detect.alembic.identity import plain_identity
+from ics_guard.detect.alembic.revision import read_revision, revision_of
+from ics_guard.detect.python.tree import parse
 from ics_guard.model import Change, Kind, Severity
 
 

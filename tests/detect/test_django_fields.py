@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ics_guard.detect import detect
-from ics_guard.detect.django_graph import django_graph_changes
+from ics_guard.detect.django.graph import django_graph_changes
 from ics_guard.model import Change, Kind, Severity
 
 

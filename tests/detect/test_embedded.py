@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ics_guard.detect import detect
-from ics_guard.detect.literals import literals
+from ics_guard.detect.embedded.literals import literals
 from ics_guard.model import Change, Effect, Kind, Severity
 
 Find = Callable[..., list[Change]]

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from ics_guard.detect import detect
-from ics_guard.detect.alembic_graph import graph_changes
-from ics_guard.detect.django_graph import django_graph_changes
+from ics_guard.detect.alembic.graph import graph_changes
+from ics_guard.detect.django.graph import django_graph_changes
 from ics_guard.detect.rules import RULES
 from ics_guard.model import Change, Kind
 from tests.alembic_support import alembic, make_alembic_repository, write_revision

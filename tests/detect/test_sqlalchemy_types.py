@@ -6,9 +6,9 @@ import ast
 
 import pytest
 
-from ics_guard.detect.python_tree import parse
-from ics_guard.detect.sqlalchemy_reading import Scope
-from ics_guard.detect.sqlalchemy_types import narrows
+from ics_guard.detect.python.sqlalchemy_reading import Scope
+from ics_guard.detect.python.sqlalchemy_types import narrows
+from ics_guard.detect.python.tree import parse
 
 MODULE = b"""
 import sqlalchemy as sa

@@ -1,0 +1,1 @@
+"""Alembic: revisions, what they do on their way up and down, and the history that they make."""

@@ -1,0 +1,1 @@
+"""Django: migrations, what their operations do, and the history that they make."""

@@ -1,0 +1,1 @@
+"""DDL in program text and other text files."""
