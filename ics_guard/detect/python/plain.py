@@ -1,7 +1,7 @@
 """Syntax trees as somebody wrote them, without comments, docstrings, annotations and imports: a plain comparison.
 
 Two texts may mean the same and still be written in another way: other variables, an f-string for a `%`, another message
-to print. `python_meaning` finds these equal; here they differ. Only the layout of SQL in strings, the order of keywords
+to print. `meaning` finds these equal; here they differ. Only the layout of SQL in strings, the order of keywords
 and the way in which a name was imported make no difference.
 """
 
