@@ -281,7 +281,9 @@ def _settled_fingerprint(path: Path) -> str:
 
 
 def refuse_tracked(project: Project, path: Path) -> None:
-    """Given a database, raise `SourceError` if git tracks it or a companion, with the command that mends it."""
+    """Given a database, raise `SourceError` if git tracks it, a companion or what leads there; say how to mend it."""
+    if path.exists() and (above := git.tracked_above(project.repository, path)):
+        raise SourceError("source-tracked", f"{path} is {_behind(above)}", _named_itself(project, "path", path))
     if path.exists() and _is_tracked(project, path):
         raise SourceError(
             "source-tracked",
@@ -295,17 +297,30 @@ def refuse_tracked(project: Project, path: Path) -> None:
 def refuse_tracked_store(project: Project) -> None:
     """Raise `StoreError` if git tracks anything in the store: a commit could then bring its own way back."""
     place = Path(project.store.location)
+    if above := git.tracked_above(project.repository, place / "ledger"):
+        said = f"the store {place} is {_behind(above)}"
+        raise StoreError("store-tracked", said, _named_itself(project, "store", place))
     if git.is_tracked(project.repository, place):
         raise StoreError(
             "store-tracked",
-            f"the store {place} is tracked by git, or behind a link or submodule that is: anybody may have filled it",
+            f"the store {place} is tracked by git: whoever commits may have filled it",
             f"git rm -r --cached --ignore-unmatch -- {shlex.quote(str(place))}   (the files stay)",
         )
 
 
+def _behind(above: str) -> str:
+    return f"behind {above}, a link or submodule that git tracks: a commit can put something else there"
+
+
+def _named_itself(project: Project, key: str, place: Path) -> str:
+    where = f"[env.{project.environment.name}{'' if key == 'store' else '.sources.…'}]"
+    return f'name the place itself, in ics-guard.local.toml: {where} {key} = "{place.resolve()}"'
+
+
 def _is_tracked(project: Project, path: Path) -> bool:
     """A checkout that swaps an old -wal in undoes or corrupts the database beside it."""
-    return git.is_tracked(project.repository, path, *(rawfile.companion(path, suffix) for suffix in _COMPANIONS))
+    companions = (rawfile.companion(path, suffix) for suffix in _COMPANIONS)
+    return bool(git.tracked_above(project.repository, path)) or git.is_tracked(project.repository, path, *companions)
 
 
 def _play_back_journal(project: Project, source: Source, path: Path) -> None:

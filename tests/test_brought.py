@@ -115,6 +115,13 @@ def test_data_that_a_commit_brings_is_tracked_data(repository: Path, tmp_path: P
     git(repository, "add", "-f", "data")
     code, document = judged(repository)
     assert (code, codes(document)) == (1, ["source-tracked"])
+    assert "ics-guard.local.toml" in document["reasons"][0]["fix"]
+    if kind == "link":  # what this machine says of its own places no commit can change
+        places = f'[env.local.sources.db]\npath = "{tmp_path}/brought/app.db"\n'
+        (repository / "ics-guard.local.toml").write_text(places)
+        (repository / ".git" / "info" / "exclude").write_text("ics-guard.local.toml\n")
+        assert ics_guard(repository, "backup").returncode == 0
+        assert judged(repository)[0] == 0
 
 
 def test_a_store_that_git_tracks_is_no_store(repository: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ics_guard.git.arrivals import arrived, stood_since
 from ics_guard.git.attributes import EXPORT_SUBST, converted
 from ics_guard.git.attributes import NAME as ATTRIBUTES
-from ics_guard.git.contents import is_tracked, read_blobs, read_contents, submodules, tracked_files
+from ics_guard.git.contents import is_tracked, read_blobs, read_contents, submodules, tracked_above, tracked_files
 from ics_guard.git.diffs import (
     SUBMODULE,
     SYMLINK,
@@ -68,6 +68,7 @@ __all__ = [
     "staged",
     "stood_since",
     "submodules",
+    "tracked_above",
     "tracked_files",
     "versions",
 ]

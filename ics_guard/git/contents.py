@@ -53,20 +53,25 @@ def submodules(repository: Repository) -> list[str]:
 
 
 def is_tracked(repository: Repository, *paths: Path) -> bool:
-    """Given paths, absolute or relative to the root, return whether git tracks one of them, or a file one links to.
-
-    What is behind a link, or in a submodule, that git tracks is tracked as well: a commit can put something else there.
-    """
+    """Given paths, absolute or relative to the root, return whether git tracks one of them, or a file one links to."""
     here = [repository.root / path for path in paths]
     places = {place for path in here for place in (path.parent.resolve() / path.name, path.resolve())}
     named = _inside(repository, places)
-    if named and records(repository, "ls-files", "-z", "--", *(f":(top,literal){name}" for name in named)):
-        return True
-    written = _inside(repository, (Path(os.path.normpath(path)) for path in here))
-    above = {os.fspath(one) for name in named | written for one in Path(name).parents} - {"."}
+    return bool(named and records(repository, "ls-files", "-z", "--", *(f":(top,literal){name}" for name in named)))
+
+
+def tracked_above(repository: Repository, path: Path) -> str:
+    """Given a path, return the link or submodule that git tracks and that the path leads through, "" for none.
+
+    A commit can put something else there.
+    """
+    here = repository.root / path
+    places = _inside(repository, (Path(os.path.normpath(here)), here.parent.resolve() / here.name, here.resolve()))
+    above = {os.fspath(one) for name in places for one in Path(name).parents} - {"."}
     asked = [f":(top,literal){name}" for name in sorted(above)]
     listed = records(repository, "ls-files", "--stage", "-z", "--", *asked) if asked else []
-    return any(os.fsdecode(one.partition(b"\t")[2]) in above for one in listed)  # a folder is never an entry itself
+    names = (os.fsdecode(one.partition(b"\t")[2]) for one in listed)
+    return next((name for name in names if name in above), "")  # a plain folder is never an entry itself
 
 
 def _inside(repository: Repository, places: Iterable[Path]) -> set[str]:
