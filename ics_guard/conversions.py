@@ -28,9 +28,8 @@ class Conversions:
 
     def of(self, diff: Diff, file: FileChange, before: bytes | None, after: bytes | None) -> list[Change]:
         """Given a watched file of a diff and its contents, return the change that it cannot be read; [] if it can."""
-        said = next((words for end in _ends(diff, file) if (words := self._said.get(end))), "")
-        if said == git.EXPORT_SUBST and _formats(before) == _formats(after):
-            return []
+        idle = git.EXPORT_SUBST if _formats(before) == _formats(after) else ""
+        said = next((words for end in _ends(diff, file) if (words := self._said.get(end, idle)) != idle), "")
         kind = self._watch.kind_of(file.path) or self._watch.kind_of(file.previous_path or file.path)
         if not said or kind is None:
             return []
@@ -43,12 +42,15 @@ class Conversions:
             return []
         touched = {path for file in diff.files for path in file.paths}
         files = TreeFiles(self._repository, diff.head)
-        listed = {path for folder in below for path in files.list("" if folder.name == "" else folder.as_posix())}
-        paths = [path for path in sorted(listed - touched) if self._watch.kind_of(path)]
+        listed = [files.list("" if folder.name == "" else folder.as_posix()) for folder in below]
+        oids = {path: oid for some in listed for path, oid in some.items()}
+        paths = [path for path in sorted(oids.keys() - touched) if self._watch.kind_of(path)]
         said = git.converted(self._repository, [(tree, path) for tree in (diff.base, diff.head) for path in paths])
-        archived = {path for (_, path), words in said.items() if words == git.EXPORT_SUBST}
+        archived = git.read_blobs(
+            self._repository, (oids[path] for (_, path), words in said.items() if words == git.EXPORT_SUBST)
+        )
         said = {
-            end: words for end, words in said.items() if end[1] not in archived or any(_formats(files.read(end[1])))
+            end: words for end, words in said.items() if words != git.EXPORT_SUBST or _formats(archived[oids[end[1]]])
         }
         found = list[Change]()
         for path in paths:

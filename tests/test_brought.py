@@ -178,6 +178,16 @@ def test_what_an_archive_writes_into_a_file_counts_where_somebody_can_choose_it(
     assert [change["path"] for change in checked(repository, "main..work")] == ["migrations/0002.sql"]
 
 
+def test_an_attribute_that_was_harmless_hides_none_that_is_not(repository: Path) -> None:
+    stage(repository, **{".gitattributes": "*.sql export-subst\n", "migrations/0002.sql": "SELECT 1;\n"})
+    git(repository, "commit", "-qm", "for archives", "--no-verify")
+    git(repository, "switch", "-qc", "work")
+    stage(repository, **{".gitattributes": "*.sql filter=rewrite\n", "migrations/0002.sql": "SELECT 2;\n"})
+    git(repository, "commit", "-qm", "for checkouts", "--no-verify")
+    found = {(change["path"], change["rule"]) for change in checked(repository, "main..work")}
+    assert found == {("migrations/0001.sql", "unreadable"), ("migrations/0002.sql", "unreadable")}
+
+
 def test_attributes_that_change_no_bytes_are_silent(repository: Path) -> None:
     git(repository, "switch", "-qc", "work")
     text = "*.sql text eol=lf diff=sql working-tree-encoding=ISO-8859-1\n*.bin filter=rewrite\n"
