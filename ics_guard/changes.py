@@ -75,15 +75,14 @@ class _Reading:
                 changes += told
                 continue
             if file not in self._found:
-                self._found[file] = self._read(file)
+                self._found[file] = self._read(file, before, after)
             changes += self._found[file]
         return self._histories.completed(diff, [*changes, *self._conversions.come_or_gone(diff)])
 
     def _kinds(self, file: FileChange) -> set[Kind]:
         return {kind for path in file.paths if (kind := _kind_of(self._watch, file, path))}
 
-    def _read(self, file: FileChange) -> list[Change]:
-        before, after = (self._contents[oid] if oid else None for oid in (file.before, file.after))
+    def _read(self, file: FileChange, before: bytes | None, after: bytes | None) -> list[Change]:
         found = _detect_file(self._watch, file, before, after)
         if Kind.ALEMBIC in self._kinds(file):
             was, now = (read_revision(content) if content is not None else None for content in (before, after))

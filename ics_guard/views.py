@@ -84,7 +84,12 @@ def views(project: Project, diffs: Sequence[Diff]) -> list[View]:
 
 def _view(project: Project, at: _Configurations, diffs: tuple[Diff, ...]) -> View:
     diff = diffs[0]
-    _refuse_committed_places(at, diffs)
+    if at.places_are_committed(diff.head):
+        raise ConfigError(
+            "local-committed",
+            f"{config.LOCAL_NAME} is committed: it is for one machine, and would move everybody's gate",
+            f"git rm --cached {config.LOCAL_NAME} && echo /{config.LOCAL_NAME} >> .gitignore",
+        )
     head, wrong = at.read(diff.head)
     if wrong:
         raise wrong
@@ -109,15 +114,6 @@ def _standing(repository: Repository, diff: Diff, folders: Sequence[str]) -> Ite
     for path, oid in {name: oid for folder in folders for name, oid in files.list(f"{folder}/").items()}.items():
         if path not in told:
             yield FileChange("A", path, None, None, oid)
-
-
-def _refuse_committed_places(at: _Configurations, diffs: Sequence[Diff]) -> None:
-    if any(at.places_are_committed(diff.head) for diff in diffs):
-        raise ConfigError(
-            "local-committed",
-            f"{config.LOCAL_NAME} is committed: it is for one machine, and would move everybody's gate",
-            f"git rm --cached {config.LOCAL_NAME} && echo /{config.LOCAL_NAME} >> .gitignore",
-        )
 
 
 _Found = tuple[Project | None, ConfigError | None]

@@ -158,11 +158,12 @@ def _refuse_ambiguous(repository: Repository, name: str) -> None:
     places = (f"refs/{name}", f"refs/tags/{name}", f"refs/heads/{name}", f"refs/remotes/{name}")
     listed = output(repository, "for-each-ref", "--format=%(refname)", *places).decode(errors="replace").split("\n")
     there = [place for place in places if place in listed]
-    if re.fullmatch("[0-9a-f]{4,63}", name) and answer(repository, "rev-parse", f"--disambiguate={name}"):
+    short = re.fullmatch("[0-9a-f]{4,63}", name)
+    whole = answer(repository, "rev-parse", f"--disambiguate={name}") if short else None
+    if whole:
         there.insert(0, f"the object {name}")  # which git passes over for a ref
     if len(there) > 1:
         message = f"{name!r} names more than one thing in this clone: {', '.join(there)}"
         meant = [place for place in there if place.startswith("refs/") and not place.startswith("refs/tags/")]
-        whole = answer(repository, "rev-parse", f"--disambiguate={name}") if there[0].startswith("the object") else None
         fix = f"write it in full: {whole or (meant or there)[-1]}"  # anybody who may push a tag can have it stand there
         raise UsageError("ambiguous-ref", message, fix)
